@@ -1,0 +1,2 @@
+"""Cli: the command line, one file a command group.
+"""

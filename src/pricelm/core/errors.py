@@ -1,0 +1,68 @@
+"""The exception tree of pricelm.
+
+Every message says what was expected, what came, and what to do::
+
+    PricelmError
+    ├── DataError (ValueError)          the listings cannot be used
+    │   ├── ReadError                   the file cannot be read at all
+    │   └── LimitError                  a size, time or memory limit was passed
+    ├── ConfigError (ValueError)        an option or a combination of options is wrong
+    ├── BackboneError                   a pretrained model cannot be found or loaded
+    ├── BundleError                     a saved model is broken or incomplete
+    │   └── BundleVersionError          it was written by a later pricelm
+    ├── OutputError                     a result cannot be written: no space, no permission
+    ├── TrainingStopped                 training was interrupted; it can be resumed
+    └── MissingExtraError (ImportError) an optional part of pricelm is not installed
+"""
+
+from __future__ import annotations
+
+
+class PricelmError(Exception):
+    """Base of all errors that pricelm raises on purpose.
+
+    Examples
+    --------
+    >>> issubclass(DataError, PricelmError) and issubclass(DataError, ValueError)
+    True
+    """
+
+
+class DataError(PricelmError, ValueError):
+    """The data cannot be used; the message names the column or row and the remedy."""
+
+
+class ReadError(DataError):
+    """A file or query cannot be read: truncated, of another format, of unknown encoding."""
+
+
+class LimitError(DataError):
+    """An input is larger than a limit allows, for example one field of many megabytes."""
+
+
+class ConfigError(PricelmError, ValueError):
+    """An option has a value that it cannot have."""
+
+
+class BackboneError(PricelmError):
+    """A pretrained model cannot be found or loaded."""
+
+
+class BundleError(PricelmError):
+    """A saved model is broken, incomplete or not a pricelm bundle."""
+
+
+class BundleVersionError(BundleError):
+    """A saved model has a schema version that this pricelm does not know."""
+
+
+class OutputError(PricelmError):
+    """A result cannot be written: the disk is full, or the folder does not allow it."""
+
+
+class TrainingStopped(PricelmError):
+    """Training was interrupted in good order; the message says how to resume it."""
+
+
+class MissingExtraError(PricelmError, ImportError):
+    """A library of an optional extra is missing; the message names the extra."""

@@ -1,0 +1,2 @@
+"""Decisions: from a price that is right to a price that earns.
+"""

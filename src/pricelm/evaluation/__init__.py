@@ -1,0 +1,1 @@
+"""Evaluation: metrics, confidence intervals, slices, coverage and the report."""

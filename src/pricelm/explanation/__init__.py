@@ -1,0 +1,2 @@
+"""Explanation: the words that moved a price, and other reasons.
+"""

@@ -1,0 +1,2 @@
+"""Knowledge: facts and limits: typed pricing rules, price endings, the brand and category graph.
+"""

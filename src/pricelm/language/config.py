@@ -1,0 +1,226 @@
+"""The options of tuning a language model, validated before anything slow begins; no torch here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from pricelm.core.errors import ConfigError
+
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "linear", "constant")
+LOSSES = ("huber", "mse", "mae")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+_LAST_LAYERS = re.compile(r"last-([1-9]\d*)")
+# Options that change how a run is watched or carried out, not which weights it looks for.
+_NOT_PART_OF_THE_RESULT = ("threads", "checkpoint_every_steps")
+
+
+@dataclass(frozen=True)
+class TuningConfig:
+    """How a pretrained language model is tuned.
+
+    Parameters
+    ----------
+    backbone : str, default "minilm"
+        Alias of an installed model, a Hugging Face folder, or a hub id.
+    max_length : int, default 64
+        Tokens of a text that are read; the rest is cut.
+    epochs : int, default 3
+        Passes over the training texts.
+    batch_size : int, default 32
+        Texts that are in memory at once.
+    learning_rate : float, default 2e-4
+        Peak rate of the encoder's topmost layer.
+    head_learning_rate : float, default 1e-3
+        Peak rate of the regression head.
+    layer_decay : float, default 0.8
+        Factor by which the rate falls with every layer further down; 1 gives all layers the same rate.
+    optimizer : {"adamw", "sgd"}, default "adamw"
+        SGD uses a momentum of 0.9.
+    schedule : {"cosine", "linear", "constant"}, default "cosine"
+        Course of the rate after the warm-up.
+    warmup_share : float, default 0.1
+        Share of all steps in which the rate rises from near zero to its peak.
+    weight_decay : float, default 0.01
+        Decoupled decay of weight matrices; biases and norms are never decayed.
+    dropout : float, default 0.1
+        Dropout of the encoder and before the head.
+    clip_norm : float or None, default 1.0
+        Largest length of the gradient; ``None`` switches clipping off.
+    accumulation_steps : int, default 1
+        Batches whose gradients are added before a step; the result is that of one larger batch.
+    loss : {"huber", "mse", "mae"}, default "huber"
+        Loss on the standardized target.
+    trainable : str, default "full"
+        ``"full"``, ``"head"`` (the encoder is frozen and read once, which is fast and wants more epochs
+        and a higher ``head_learning_rate``) or ``"last-N"`` (the topmost N layers and the head).
+    patience : int or None, default None
+        Stop after this many epochs without a lower validation loss, and go back to the best weights.
+        ``None`` never stops early and keeps the last weights.
+    bucketed : bool, default True
+        Put texts of similar length into one batch, which saves padding.
+    precision : {"auto", "fp32", "bf16"}, default "auto"
+        Arithmetic of training. ``"auto"`` takes bf16 only where the hardware has it. Predictions are
+        always made in fp32.
+    threads : int or None, default None
+        Threads that torch may use; ``None`` leaves torch's own choice.
+    checkpoint_every_steps : int or None, default None
+        Write a checkpoint every so many steps, besides the one after each epoch.
+    seed : int, default 0
+        Seed of the head, of dropout and of the order of the texts.
+
+    Raises
+    ------
+    ConfigError
+        If an option has a value that it cannot have.
+
+    Examples
+    --------
+    >>> TuningConfig(trainable="last-2").last_layers
+    2
+    >>> TuningConfig.from_dict({"epochs": 5}).epochs
+    5
+    """
+
+    backbone: str = "minilm"
+    max_length: int = 64
+    epochs: int = 3
+    batch_size: int = 32
+    learning_rate: float = 2e-4
+    head_learning_rate: float = 1e-3
+    layer_decay: float = 0.8
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    clip_norm: float | None = 1.0
+    accumulation_steps: int = 1
+    loss: str = "huber"
+    trainable: str = "full"
+    patience: int | None = None
+    bucketed: bool = True
+    precision: str = "auto"
+    threads: int | None = None
+    checkpoint_every_steps: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backbone, str) or not self.backbone:
+            raise ConfigError(
+                f"expected backbone to be an alias, a folder or a hub id, got {self.backbone!r}"
+            )
+        for name, least in (
+            ("max_length", 4),
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("accumulation_steps", 1),
+            ("seed", 0),
+        ):
+            _check_whole_number(name, getattr(self, name), least)
+        for name in ("patience", "threads", "checkpoint_every_steps"):
+            if getattr(self, name) is not None:
+                _check_whole_number(name, getattr(self, name), 1)
+        _check_number("learning_rate", self.learning_rate, above=0.0)
+        _check_number("head_learning_rate", self.head_learning_rate, above=0.0)
+        _check_number("layer_decay", self.layer_decay, above=0.0, up_to=1.0)
+        _check_number("warmup_share", self.warmup_share, least=0.0, below=1.0)
+        _check_number("weight_decay", self.weight_decay, least=0.0)
+        _check_number("dropout", self.dropout, least=0.0, below=1.0)
+        if self.clip_norm is not None:
+            _check_number("clip_norm", self.clip_norm, above=0.0)
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_choice("loss", self.loss, LOSSES)
+        _check_choice("precision", self.precision, PRECISIONS)
+        if not isinstance(self.bucketed, bool):
+            raise ConfigError(f"expected bucketed to be True or False, got {self.bucketed!r}")
+        if self.trainable not in ("full", "head") and not _LAST_LAYERS.fullmatch(str(self.trainable)):
+            raise ConfigError(
+                f"expected trainable to be 'full', 'head' or, for example, 'last-2', got {self.trainable!r}"
+            )
+
+    @property
+    def last_layers(self) -> int | None:
+        """How many topmost layers ``"last-N"`` names; None for ``"full"`` and ``"head"``."""
+        found = _LAST_LAYERS.fullmatch(self.trainable)
+        return int(found[1]) if found else None
+
+    def with_seed(self, seed: int) -> TuningConfig:
+        """Return the same options with another seed."""
+        return replace(self, seed=seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    def result_options(self) -> dict[str, Any]:
+        """Return the options that decide the tuned weights; a run may be resumed only with the same ones."""
+        return {name: value for name, value in asdict(self).items() if name not in _NOT_PART_OF_THE_RESULT}
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> TuningConfig:
+        """Build a config from a dictionary.
+
+        Parameters
+        ----------
+        options : mapping of str to object
+            Any of the fields; those left out take their defaults.
+
+        Returns
+        -------
+        TuningConfig
+            The validated config.
+
+        Raises
+        ------
+        ConfigError
+            If an option is unknown (close matches are named) or has a wrong value.
+        """
+        known = [item.name for item in fields(cls)]
+        for name in options:
+            if name not in known:
+                close = get_close_matches(str(name), known, n=3)
+                hint = (
+                    f"did you mean {' or '.join(map(repr, close))}?"
+                    if close
+                    else f"known: {', '.join(known)}"
+                )
+                raise ConfigError(f"unknown tuning option {name!r}; {hint}")
+        return cls(**options)
+
+
+def _check_whole_number(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"expected {name} to be a whole number of at least {least}, got {value!r}")
+
+
+def _check_number(
+    name: str,
+    value: object,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    up_to: float = math.inf,
+) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and above < value < below and least <= value <= up_to:  # type: ignore[arg-type, operator]
+        return
+    limits = [
+        f"{word} {limit:g}"
+        for word, limit in (("above", above), ("at least", least), ("below", below), ("at most", up_to))
+        if math.isfinite(limit)
+    ]
+    raise ConfigError(f"expected {name} to be a number {' and '.join(limits)}, got {value!r}")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"expected {name} to be one of {', '.join(choices)}, got {value!r}")

@@ -1,0 +1,147 @@
+"""The engine behind LanguageRegressor: everything between checked rows and arrays that needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pricelm.core.errors import ConfigError
+from pricelm.core.protocols import Progress
+from pricelm.language.backbones import Backbone, find_backbone
+from pricelm.language.config import TuningConfig
+from pricelm.language.examples import Examples, StateSource, TokenSource, pool_all, predict_all
+from pricelm.language.facts import FactScaler
+from pricelm.language.network import TextRegressor, apply_trainable
+from pricelm.language.pretrained import digest, longest_text
+from pricelm.language.rows import Rows
+from pricelm.language.runtime import isolated_random_state, limited_threads, pick_device
+from pricelm.language.saving import Fitted, load_fitted, save_fitted
+from pricelm.language.trainer import Run, Trainer
+
+__all__ = ["embed", "embed_untuned", "load_fitted", "predict", "save_fitted", "tune"]
+
+
+def tune(
+    config: TuningConfig, rows: Rows, held_out: Rows | None, run_dir: Path | None, progress: Progress
+) -> Fitted:
+    """Tune a backbone on checked rows.
+
+    Parameters
+    ----------
+    config : TuningConfig
+        The options.
+    rows : Rows
+        Training rows.
+    held_out : Rows or None
+        Validation rows.
+    run_dir : pathlib.Path or None
+        Folder for checkpoints and the log.
+    progress : Progress
+        Display for the person who waits.
+
+    Returns
+    -------
+    Fitted
+        The tuned parts, the network in evaluation mode.
+    """
+    device = pick_device()
+    with limited_threads(config.threads), isolated_random_state(config.seed, device):
+        backbone = find_backbone(config.backbone)
+        fitted = _untuned(config, backbone, rows)
+        network = fitted.network.to(device)
+        progress.say(f"reading {len(rows.texts)} texts with backbone {config.backbone!r}")
+        training = _prepared(fitted, rows)
+        checking = None if held_out is None else _prepared(fitted, held_out)
+        stamp = _fingerprint(config, backbone, [rows, held_out])
+        run = Run(run_dir, stamp, progress, fitted.target_std)
+        fitted.history = Trainer(network, config, training, checking, run).train().history
+    network.eval()
+    return fitted
+
+
+def predict(fitted: Fitted, texts: list[str], facts: np.ndarray | None, batch_size: int) -> np.ndarray:
+    """Return predictions in the targets' unit, float64, shape (n_texts,)."""
+    with limited_threads(fitted.config.threads):
+        scaled = predict_all(fitted.network, _examples(fitted, texts, facts), batch_size)
+    return scaled.numpy().astype(np.float64) * fitted.target_std + fitted.target_mean
+
+
+def embed(fitted: Fitted, texts: list[str], batch_size: int) -> np.ndarray:
+    """Return mean-pooled states of length 1, float32, shape (n_texts, hidden_size)."""
+    with limited_threads(fitted.config.threads):
+        return _unit_states(fitted.network, _source(fitted, texts), batch_size)
+
+
+def embed_untuned(config: TuningConfig, parts: Sequence[list[str]], batch_size: int = 64) -> list[np.ndarray]:
+    """Return the untuned backbone's states of several lists of texts, each as :func:`embed` does."""
+    device = pick_device()
+    backbone = find_backbone(config.backbone)
+    with limited_threads(config.threads), isolated_random_state(config.seed, device):
+        network = TextRegressor(backbone.load_encoder(), dropout=0.0).to(device)
+        tokenizer = backbone.load_tokenizer()
+        sources = [TokenSource(tokenizer.encode(texts, config.max_length), device) for texts in parts]
+        return [_unit_states(network, source, batch_size) for source in sources]
+
+
+def _unit_states(network: TextRegressor, source: TokenSource, batch_size: int) -> np.ndarray:
+    return functional.normalize(pool_all(network, source, batch_size), dim=1).numpy()
+
+
+def _untuned(config: TuningConfig, backbone: Backbone, rows: Rows) -> Fitted:
+    encoder = backbone.load_encoder()
+    if config.max_length > longest_text(encoder):
+        raise ConfigError(
+            f"max_length {config.max_length} is more than the {longest_text(encoder)} tokens that backbone "
+            f"{config.backbone!r} can read; lower it"
+        )
+    network = TextRegressor(encoder, dropout=config.dropout, n_facts=rows.n_facts)
+    return Fitted(
+        config,
+        network,
+        backbone.load_tokenizer(),
+        float(rows.targets.mean()),
+        float(rows.targets.std()),
+        None if rows.facts is None else FactScaler.fit(rows.facts),
+        apply_trainable(network, config.trainable),
+    )
+
+
+def _source(fitted: Fitted, texts: list[str]) -> TokenSource:
+    device = fitted.network.head.weight.device
+    return TokenSource(fitted.tokenizer.encode(texts, fitted.config.max_length), device)
+
+
+def _examples(
+    fitted: Fitted, texts: list[str], facts: np.ndarray | None, targets: np.ndarray | None = None
+) -> Examples:
+    device = fitted.network.head.weight.device
+    scaled: Tensor | None = None
+    if targets is not None:
+        scaled = torch.from_numpy((targets - fitted.target_mean) / fitted.target_std).float().to(device)
+    known: Tensor | None = None
+    if facts is not None and fitted.facts is not None:
+        known = torch.from_numpy(fitted.facts.transform(facts)).to(device)
+    return Examples(_source(fitted, texts), known, scaled)
+
+
+def _prepared(fitted: Fitted, rows: Rows) -> Examples:
+    examples = _examples(fitted, rows.texts, rows.facts, rows.targets)
+    if fitted.config.trainable != "head":
+        return examples
+    # A frozen encoder says the same of a text in every epoch, so it is asked only once.
+    states = pool_all(fitted.network, examples.source, batch_size=64)
+    return Examples(
+        StateSource(states.to(fitted.network.head.weight.device)), examples.facts, examples.targets
+    )
+
+
+def _fingerprint(config: TuningConfig, backbone: Backbone, data: Sequence[Rows | None]) -> str:
+    parts = [config.result_options(), digest(backbone.folder), *(rows and rows.digest() for rows in data)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

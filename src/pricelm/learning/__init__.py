@@ -1,0 +1,2 @@
+"""Learning: what happens to a model over time: search, comparison of methods, updates.
+"""

@@ -1,0 +1,291 @@
+"""PriceModel: members, their blend and its calibration behind one estimator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from pricelm.catalog.duplicates import duplicate_groups
+from pricelm.core.errors import ConfigError
+from pricelm.core.nouns import Quote
+from pricelm.core.protocols import Progress, Silence
+from pricelm.language.config import TuningConfig
+from pricelm.models.blend import cross_fitted_predictions, fit_blend
+from pricelm.models.calibration import Calibration
+from pricelm.models.comparables import ComparableIndex
+from pricelm.models.cross_fitting import cross_fit, select_folds
+from pricelm.models.fingerprint import fingerprint, training_record
+from pricelm.models.lexical import LexicalMember
+from pricelm.models.member import FitContext
+from pricelm.models.preparation import Columns, TrainingSet, prepare_scoring, prepare_training
+from pricelm.models.presets import Plan, derive_plan
+from pricelm.models.roster import choose_members
+from pricelm.models.scoring import QuoteWriter, interval_inputs, member_log_prices, spread
+from pricelm.models.text import FeatureColumns, compose_text, from_log_price, log_price
+
+
+class PriceModel(RegressorMixin, BaseEstimator):
+    """Prices listings from what is written about them.
+
+    Parameters
+    ----------
+    preset : {"fast", "balanced", "best"}, default "balanced"
+        One dial for the time spent: ``fast`` has no language model, ``balanced`` tunes one
+        copy of the backbone, ``best`` averages two.
+    columns : ColumnMap or mapping of str to str, optional
+        Roles of the columns (``{"price": "sold_for"}``) where the inferred ones are wrong.
+    backbone : str, default "minilm"
+        Alias, folder or hub id of the pretrained language model.
+    tuning : TuningConfig, optional
+        Training of the language member, instead of what the preset derives.
+    confidence_level : float, default 0.9
+        Share of listings whose price the interval holds.
+    abstain_ratio : float, optional
+        Abstain where the interval's upper end is more than this many times the lower end.
+    currency : str, optional
+        ISO 4217 code, when the data does not say it.
+    keep_leaks : bool, default False
+        Learn from columns that nearly equal the price.
+    seed : int, default 0
+        Seed of everything random; the same seed gives the same predictions.
+
+    Attributes
+    ----------
+    members_ : dict of str to Member
+        The fitted members.
+    refused_ : dict of str to str
+        Members that refused the data, with the reason.
+    blend_, calibration_, comparables_ : Blend, Calibration, ComparableIndex or None
+        The fitted parts.
+    columns_ : ColumnMap
+        Roles of the raw columns.
+    training_ : dict
+        Rows, plan, seconds, rejected counts, leaks and learning curve.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"title": [f"{c} mug" for c in ("red", "blue") * 40], "price": [5.0, 9.0] * 40})
+    >>> model = PriceModel(preset="fast").fit(frame)
+    >>> bool(abs(model.predict(pd.DataFrame({"title": ["red mug"]}))[0] - 5) < 1)
+    True
+    """
+
+    def __init__(
+        self,
+        preset: str = "balanced",
+        *,
+        columns: Columns = None,
+        backbone: str = "minilm",
+        tuning: TuningConfig | None = None,
+        confidence_level: float = 0.9,
+        abstain_ratio: float | None = None,
+        currency: str | None = None,
+        keep_leaks: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.preset = preset
+        self.columns = columns
+        self.backbone = backbone
+        self.tuning = tuning
+        self.confidence_level = confidence_level
+        self.abstain_ratio = abstain_ratio
+        self.currency = currency
+        self.keep_leaks = keep_leaks
+        self.seed = seed
+
+    def fit(
+        self, X: Any, y: Any = None, *, run_dir: str | Path | None = None, progress: Progress | None = None
+    ) -> PriceModel:
+        """Learn prices from listings.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_listings, n_columns)
+            Raw listings.
+        y : array-like of shape (n_listings,), optional
+            Prices; without it they are read from the price column of ``X``.
+        run_dir : path, optional
+            Folder for checkpoints and training logs; a run that was stopped there is resumed.
+        progress : Progress, optional
+            Receives what happens.
+
+        Returns
+        -------
+        PriceModel
+            Itself.
+
+        Raises
+        ------
+        DataError
+            If there is nothing to learn from.
+        ConfigError
+            If a parameter has a value that it cannot have.
+        TrainingStopped
+            On Ctrl-C, after a checkpoint was written to ``run_dir``.
+        """
+        self._check_parameters()
+        progress = progress or Silence()
+        data = prepare_training(
+            X, y, columns=self.columns, currency=self.currency, keep_leaks=self.keep_leaks
+        )
+        plan = derive_plan(self.preset, len(data.listings), backbone=self.backbone, tuning=self.tuning)
+        for line in plan.lines():
+            progress.say(line)
+        self._remember_columns(X, data)
+        self._fit_parts(data, plan, Path(run_dir) if run_dir else None, progress)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return predicted prices (medians), shape (n_listings,); NaN where there is nothing to read."""
+        return self._predict(X, lambda listings, logs: from_log_price(self.blend_.predict(logs)))
+
+    def predict_without(self, X: Any, member: str) -> np.ndarray:
+        """Return the prices that the blend would predict without one member, shape (n_listings,)."""
+        check_is_fitted(self)
+        if member not in self.blend_.without:
+            raise ConfigError(f"expected one of the members {list(self.blend_.without)}, got {member!r}")
+        return self._predict(
+            X, lambda listings, logs: from_log_price(self.blend_.without[member].predict(logs))
+        )
+
+    def member_predictions(self, X: Any) -> dict[str, np.ndarray]:
+        """Return every member's own predicted prices, each of shape (n_listings,)."""
+        check_is_fitted(self)
+        listings, positions, n = self._prepare(X)
+        logs = member_log_prices(self.members_, listings)
+        return {name: spread(from_log_price(values), positions, n) for name, values in logs.items()}
+
+    def predict_interval(self, X: Any, confidence_level: float | None = None) -> np.ndarray:
+        """Return lower and upper ends of calibrated price intervals, shape (n_listings, 2).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like
+            Raw listings.
+        confidence_level : float, optional
+            Another level than the model's own.
+        """
+        if confidence_level is not None:
+            _check_level(confidence_level)
+        return self._predict(X, lambda listings, logs: self._intervals(listings, logs, confidence_level))
+
+    def quote(self, X: Any, *, comparables: int = 3) -> list[Quote]:
+        """Return everything the model knows about the price of each listing.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like
+            Raw listings.
+        comparables : int, default 3
+            How many similar known listings to show with each.
+        """
+        check_is_fitted(self)
+        listings, positions, n = self._prepare(X)
+        logs = member_log_prices(self.members_, listings)
+        prices = from_log_price(self.blend_.predict(logs))
+        intervals = self._intervals(listings, logs, None)
+        writer = QuoteWriter(self.confidence_level, self.currency_, self.abstain_ratio)
+        written = writer.write(listings, logs, prices, intervals, self._similar(listings, comparables))
+        by_position = dict(zip(map(int, positions), written, strict=True))
+        return [by_position.get(position) or writer.nothing_to_read() for position in range(n)]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model as a bundle: a folder without code that loads from any path."""
+        from pricelm.models.bundle import save_model
+
+        check_is_fitted(self)
+        return save_model(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> PriceModel:
+        """Read a bundle that `save` wrote."""
+        from pricelm.models.bundle import load_model
+
+        return load_model(path)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.non_deterministic = False
+        return tags
+
+    def _fit_parts(self, data: TrainingSet, plan: Plan, run_dir: Path | None, progress: Progress) -> None:
+        started = time.perf_counter()
+        listings = data.listings
+        target = log_price(listings["price"].to_numpy())
+        context = FitContext(self.features_, seed=self.seed, run_dir=run_dir, progress=progress)
+        makers, self.refused_ = choose_members(plan, listings, self.features_, progress)
+        groups = duplicate_groups(compose_text(listings, self.features_))
+        folds = select_folds(groups, listings, plan.fitted_folds, seed=self.seed)
+        fitted = cross_fit(makers, listings, target, folds, context)
+        held_out, truth = listings.iloc[fitted.rows], target[fitted.rows]
+        self.members_ = fitted.members
+        self.blend_ = fit_blend(fitted.predictions, truth)
+        blended = cross_fitted_predictions(fitted.predictions, truth, seed=self.seed)
+        inputs = interval_inputs(held_out, self.features_, fitted.predictions, blended)
+        self.calibration_ = Calibration(self.confidence_level).fit(inputs, truth, seed=self.seed)
+        lexical = self.members_.get("lexical")
+        self.comparables_ = (
+            ComparableIndex().fit(listings, lexical.ngrams_, seed=self.seed)
+            if isinstance(lexical, LexicalMember)
+            else None
+        )
+        self.fingerprint_ = fingerprint(listings)
+        self.training_ = training_record(data, plan, fitted, time.perf_counter() - started)
+
+    def _remember_columns(self, X: Any, data: TrainingSet) -> None:
+        self.columns_ = data.columns
+        self.features_ = FeatureColumns.from_map(data.columns)
+        self.currency_ = data.report.currency
+        if isinstance(X, pd.DataFrame):
+            self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
+            self.n_features_in_ = X.shape[1]
+        else:
+            self.n_features_in_ = np.asarray(X).shape[1]
+
+    def _check_parameters(self) -> None:
+        _check_level(self.confidence_level)
+        if self.abstain_ratio is not None and not self.abstain_ratio > 1:
+            raise ConfigError(f"expected an abstain_ratio above 1, got {self.abstain_ratio}")
+
+    def _prepare(self, X: Any) -> tuple[pd.DataFrame, np.ndarray, int]:
+        check_is_fitted(self)
+        n_array_columns = None if hasattr(self, "feature_names_in_") else self.n_features_in_
+        listings, positions = prepare_scoring(X, self.columns_, n_array_columns=n_array_columns)
+        return listings, positions, len(X)
+
+    def _predict(
+        self, X: Any, compute: Callable[[pd.DataFrame, dict[str, np.ndarray]], np.ndarray]
+    ) -> np.ndarray:
+        listings, positions, n = self._prepare(X)
+        return spread(compute(listings, member_log_prices(self.members_, listings)), positions, n)
+
+    def _intervals(
+        self, listings: pd.DataFrame, logs: dict[str, np.ndarray], level: float | None
+    ) -> np.ndarray:
+        if len(listings) == 0:
+            return np.empty((0, 2))
+        inputs = interval_inputs(listings, self.features_, logs, self.blend_.predict(logs))
+        return from_log_price(self.calibration_.interval(inputs, level))
+
+    def _similar(self, listings: pd.DataFrame, k: int) -> list[tuple[Any, ...]]:
+        lexical = self.members_.get("lexical")
+        if self.comparables_ is None or not isinstance(lexical, LexicalMember) or k == 0:
+            return [()] * len(listings)
+        return self.comparables_.search(listings, lexical.ngrams_, k)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ConfigError(f"expected a confidence_level between 0 and 1, got {level}")

@@ -1,0 +1,2 @@
+"""Services: one file a use case: reading, training, evaluating, quoting, put together for the entry points.
+"""

@@ -1,0 +1,2 @@
+"""Serving: a bundle made fast. It never imports torch.
+"""

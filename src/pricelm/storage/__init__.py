@@ -1,0 +1,2 @@
+"""Storage: the only room that speaks SQL.
+"""

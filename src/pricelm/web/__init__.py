@@ -1,0 +1,2 @@
+"""Web: the HTTP interface and the console.
+"""

@@ -1,0 +1,66 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TINY_WORDS = (
+    "red green blue old new small large wooden cup lamp chair sofa table wine cheese apple box of and for "
+    "with pack bottle brand pro mini set"
+)
+
+
+def tiny_tokenizer() -> Any:
+    """Return a lower-casing WordPiece tokenizer that knows a few words and can spell the rest."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {piece: number for number, piece in enumerate([*pieces, *TINY_WORDS.split()])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def write_tiny_backbone(folder: Path, model_type: str = "bert", **options: Any) -> Path:
+    """Write a two-layer, width-16 encoder with random weights, as a Hugging Face folder."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    tokenizer = tiny_tokenizer()
+    size: dict[str, Any] = {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": 66,
+        "initializer_range": 0.3,
+        "pad_token_id": 0,
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModel.from_config(AutoConfig.for_model(model_type, **(size | options)))
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a two-layer, width-16 BERT: a backbone that tunes in a second. Do not write into it."""
+    return write_tiny_backbone(tmp_path_factory.mktemp("tiny_backbone"))
+
+
+@pytest.fixture(scope="session")
+def make_backbone() -> Callable[..., Path]:
+    """Return a function that writes a tiny backbone of any supported type into a folder."""
+    return write_tiny_backbone

