@@ -93,9 +93,17 @@ def _width_rows(case: Case, ours: pd.DataFrame, reference: pd.DataFrame | None) 
 def _slice_rows(case: Case, ours: pd.DataFrame, slice_kind: str) -> Iterator[Row]:
     gated = slice_kind == "category"
     levels = slice_levels(ours["slice"]) if gated else _flat(ours["slice"])
+    if levels.empty:
+        return
     rows = ours.iloc[levels["row"]]
     table = coverage_by_group(
-        rows["actual"], rows["lower"], rows["upper"], levels["label"], CONFIDENCE_LEVEL, SLICE_ROWS
+        rows["actual"],
+        rows["lower"],
+        rows["upper"],
+        levels["label"],
+        CONFIDENCE_LEVEL,
+        SLICE_ROWS,
+        clusters=rows["group"],
     )
     for found in table.to_dict("records"):
         yield Row(

@@ -82,7 +82,8 @@ def outcome_table(data: BenchmarkSet, test: np.ndarray, outcome: Outcome) -> pd.
     Raises
     ------
     ValueError
-        If a column has another length, or a predicted price is negative or no number.
+        If a column has another length, a predicted price is negative or no number, or an interval has
+        no two ends.
     """
     facts = {"row": test, "actual": data.price[test], "group": data.groups[test], "slice": data.slices[test]}
     columns = {**facts, "predicted": outcome.predicted, **outcome.more}
@@ -95,7 +96,10 @@ def outcome_table(data: BenchmarkSet, test: np.ndarray, outcome: Outcome) -> pd.
             f"{int(bad.sum())} of {len(test)} predicted prices are negative or no number, "
             f"the first in row {test[bad][0]}"
         )
-    return pd.DataFrame(columns)
+    table = pd.DataFrame(columns)
+    if "lower" in table and not (np.isfinite(table["upper"]) & (table["lower"] <= table["upper"])).all():
+        raise ValueError("an interval is expected to have two finite ends, the lower one first")
+    return table
 
 
 def _say(line: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 import typer
 
 import pricelm
+from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.main import app
 from pricelm.core import errors
 from pricelm.language.config import TuningConfig
@@ -90,6 +91,12 @@ def test_no_option_is_documented_that_does_not_exist(name: str) -> None:
 def test_no_command_is_documented_that_does_not_exist() -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^## pricelm (\S+)$", text, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    shown = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", text, re.MULTILINE)}
+    assert shown == {code.value: meaning for code, meaning in MEANINGS.items()}
 
 
 @pytest.mark.parametrize("words", documented_commands())

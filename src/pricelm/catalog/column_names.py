@@ -56,7 +56,7 @@ NAMES_OF_ROLE: dict[str, tuple[str, ...]] = {role: tuple(names.split()) for role
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"[\W_]+")
 _IDENTIFIER = re.compile(
-    r"(?:^|_)(?:id|ids|uuid|guid|sku|upc|ean|gtin|asin|isbn|barcode|index|url|urls|link|links)$"
+    r"^index$|(?:^|_)(?:ids?|uuid|guid|sku|upc|ean|gtin|asin|isbn|barcode|urls?|links?)$"
 )
 
 

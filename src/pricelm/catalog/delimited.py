@@ -11,8 +11,9 @@ import io
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
+from typing import Literal
 
 import pandas as pd
 
@@ -87,8 +88,13 @@ def sniff_delimiter(sample: str, suffix: str) -> str:
     preferred = "\t" if suffix == ".tsv" else ","
     best, best_score = preferred, (0.0, 0, False)
     for delimiter in _DELIMITERS:
-        reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        widths = [len(row) for row in islice((row for row in reader if row), _SNIFFED_ROWS)]
+        widths: list[int] = []
+        # A field over the limit ends the sample here; reading the rows tells about it.
+        with suppress(csv.Error):
+            for row in islice(
+                csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), _SNIFFED_ROWS
+            ):
+                widths += [len(row)] if row else []
         # A cut through the sample leaves its last row incomplete.
         body = widths[1:-1] or widths[1:]
         if not widths or widths[0] < 2:
@@ -120,6 +126,7 @@ class _Lines:
         self._chars = 0
         self._delimiter, self._limits, self._source = delimiter, limits, source
         self.taken: list[str] = []
+        self.single = 0
 
     def __iter__(self) -> _Lines:
         return self
@@ -137,10 +144,20 @@ class _Lines:
         return line
 
     def first_of_record(self) -> str:
-        """Return the record's first line and give its other lines back to be read again."""
+        """Return the record's first line and take its other lines back.
+
+        Those between the first and the last are to be read one by one: were each of them free to open a
+        record again, a file of stray quotes would take quadratic time.
+        """
         first, *others = self.taken
         self._again.extendleft(reversed(others))
+        self.single = max(self.single, len(others) - 1)
         return first
+
+    def next_single(self) -> str:
+        """Return the next line that has to be read by itself."""
+        self.single -= 1
+        return self._again.popleft()
 
     def _split(self, block: str) -> Iterator[str]:
         lines = io.StringIO(block, newline="")
@@ -205,25 +222,37 @@ class _Records:
 
     def _next(self) -> list[str]:
         """Return the next record's fields; none for a blank line or at the end."""
+        if self._lines.single:
+            line = self._lines.next_single().rstrip("\r\n")
+            return self._fields(line, strict=True) or self._unpaired(line)
         self._lines.taken.clear()
         try:
             return next(self._reader)
         except StopIteration:
             self.finished = True
             return []
-        except csv.Error as error:
-            return self._after_stray_quote(error)
+        except csv.Error:
+            return self._unpaired(self._lines.first_of_record().rstrip("\r\n"))
 
-    def _after_stray_quote(self, error: csv.Error) -> list[str]:
-        """Read the record's first line by itself, its quotes as plain characters if they do not pair."""
-        line = self._lines.first_of_record().rstrip("\r\n")
-        if "field larger" in str(error) and len(line) > self._limits.max_field_chars:
+    def _unpaired(self, line: str) -> list[str]:
+        """Read a line whose quotes do not pair: leniently, or with quotes as plain characters."""
+        lenient = self._fields(line)
+        if len(lenient) == self._width:
+            return lenient
+        return self._fields(line, quoting=csv.QUOTE_NONE)
+
+    def _fields(
+        self, line: str, *, strict: bool = False, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+    ) -> list[str]:
+        """Return one line's fields; none if it is blank, or breaks the rules of quoting when strict."""
+        reader = csv.reader([line], delimiter=self._delimiter, strict=strict, quoting=quoting)
+        try:
+            return next(reader, [])
+        except csv.Error as error:
+            if len(line) <= self._limits.max_field_chars:
+                return []
             raise LimitError(
                 f"{self._source}, row {self._row + 1}: expected fields of at most "
                 f"{self._limits.max_field_chars:,} characters, got a longer one. Remove it, or raise "
                 "ReadLimits(max_field_chars=...)"
             ) from error
-        lenient = next(csv.reader([line], delimiter=self._delimiter))
-        if len(lenient) == self._width:
-            return lenient
-        return next(csv.reader([line], delimiter=self._delimiter, quoting=csv.QUOTE_NONE))

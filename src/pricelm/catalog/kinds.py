@@ -47,7 +47,7 @@ def to_numbers(series: pd.Series) -> np.ndarray:
     >>> to_numbers(pd.Series(["1,299", "85%", "n/a"])).tolist()
     [1299.0, 85.0, nan]
     """
-    if isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_datetime64_any_dtype(series.dtype):
+    if not pd.api.types.is_numeric_dtype(series.dtype):
         series = series.astype(object)
     numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     if not pd.api.types.is_numeric_dtype(series.dtype):
@@ -83,9 +83,9 @@ def to_dates(series: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         return _naive(series)
-    numbers = to_numbers(series)
-    if series.notna().any() and np.isfinite(numbers).sum() >= _DATE_SHARE * series.notna().sum():
-        return _from_numbers(numbers, series)
+    sample = sampled(series)
+    if len(sample) and np.isfinite(to_numbers(sample)).mean() >= _DATE_SHARE:
+        return _from_numbers(to_numbers(series), series)
     texts = series.astype(object).where(series.notna())
     with warnings.catch_warnings():
         # pandas warns where it has to guess a format; guessing is what is asked of it here.

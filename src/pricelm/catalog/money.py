@@ -29,7 +29,9 @@ _PRICE = re.compile(
     (?P<number>\d(?:[\d.,'’ ]*\d)?(?:[eE][+-]?\d{1,3})?|(?<![^\W\d_])[.,]\d+)(?P<after>.*)""",
     re.VERBOSE | re.DOTALL,
 )
-_RANGE = re.compile(r"\d[^\d]*?(?:[-–—~～至到]|\bto\b|through|\bor\b)[^\d]*\d", re.IGNORECASE)
+_RANGE = re.compile(
+    r"[\d.,' ]*\d[^\d]*?(?:[-–—~至到]|\bto\b|through|\bor\b)[^\d]*\d[\d.,' ]*[^\d]*", re.IGNORECASE
+)
 _GROUPED = re.compile(r"\d+|\d{1,3}(?:([.,' ])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
 _EXPONENT = re.compile(r"\d+(?:\.\d+)?[eE][+-]?\d{1,3}")
 _COMMA_VOTE = re.compile(r"\d,(?:\d{1,2}|\d{4,})(?![\d.,])|\d\.\d{3}(?:\.\d{3}|,\d)")
@@ -127,9 +129,12 @@ def parse_prices(series: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     reason = np.full(n, "", dtype=object)
     if pd.api.types.is_bool_dtype(series.dtype):
         return np.full(n, np.nan), currency, np.full(n, "not a number", dtype=object)
+    numeric = pd.api.types.is_numeric_dtype(series.dtype)
+    if not numeric:
+        series = series.astype(object)
     amount = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     _explain_plain(amount, reason)
-    if not pd.api.types.is_numeric_dtype(series.dtype):
+    if not numeric:
         values = series.to_numpy(dtype=object)
         _read_written(values, amount, currency, reason)
     amount[reason != ""] = np.nan
@@ -138,13 +143,16 @@ def parse_prices(series: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _explain_plain(amount: np.ndarray, reason: np.ndarray) -> None:
     reason[np.isnan(amount)] = "missing"
-    reason[np.isinf(amount)] = "infinite"
     reason[amount == 0] = "zero"
     reason[amount < 0] = "negative"
+    reason[np.isinf(amount)] = "infinite"
 
 
 def _read_written(values: np.ndarray, amount: np.ndarray, currency: np.ndarray, reason: np.ndarray) -> None:
     """Fill in, in place, what is not a plain number or means something else in this column."""
+    for position in np.flatnonzero((amount == 1) | (amount == 0)):
+        if isinstance(values[position], bool | np.bool_):
+            reason[position] = "not a number"
     written = np.flatnonzero(np.isnan(amount) & ~pd.isna(values))
     words = list(dict.fromkeys(str(value) for value in values[written]))
     decimal = _decimal_of(words, values) if words else None
@@ -192,7 +200,7 @@ def _read(value: object, decimal: str | None) -> tuple[Decimal | None, str, str]
         return None, "", "not a number"
     factor, currency, after = _words(match["before"], match["after"], closing=match["minus"] == "(")
     if currency is None:
-        return None, "", "a range" if _RANGE.search(match["number"] + after) else "not a number"
+        return None, "", "a range" if _RANGE.fullmatch(match["number"] + after) else "not a number"
     amount = _amount(match["number"], decimal or ("," if currency in COMMA_CURRENCIES else "."))
     if amount is None:
         return None, currency, "not a number"

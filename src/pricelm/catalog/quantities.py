@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
+from pricelm.catalog.numerals import NUMBER_WORDS, chinese_number
 from pricelm.catalog.units import SPELLINGS, UNITS, unit_pattern
 
 
@@ -66,24 +67,6 @@ _MAX_VALUE = 1e9
 _TOTALS = {"weight_g": "total_weight_g", "volume_ml": "total_volume_ml"}
 _SIDES = ("length_cm", "screen_inch", "area_m2")
 
-_NUMBER_WORDS = {
-    "one": 1.0,
-    "two": 2.0,
-    "three": 3.0,
-    "four": 4.0,
-    "five": 5.0,
-    "six": 6.0,
-    "seven": 7.0,
-    "eight": 8.0,
-    "nine": 9.0,
-    "ten": 10.0,
-    "eleven": 11.0,
-    "twelve": 12.0,
-}
-_CHINESE_DIGITS = dict(
-    zip("零〇一二两俩三四五六七八九", (0, 0, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)
-)
-_CHINESE_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
 _VULGAR_FRACTIONS = str.maketrans(
     {"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "⅛": " 1/8"}
 )
@@ -100,7 +83,7 @@ def _token_pattern() -> re.Pattern[str]:
         (?: (?P<fraction>(?:\d{{1,4}}[ -][1357]/[248]|1/[234]|2/3|3/4)(?![\d.]))
           | (?P<digits>(?:\d{{1,9}}(?:[.,]\d{{1,6}})?|\.\d{{1,6}})(?![\d]|[.,]\d))(?P<myriad>万?)
           | (?P<chinese>半|[两俩](?:[百千万][{numerals}]{{0,6}})?|[{numerals}]{{1,9}})(?![{numerals}])
-          | (?P<word>{"|".join(_NUMBER_WORDS)})(?![a-z]) )
+          | (?P<word>{"|".join(NUMBER_WORDS)})(?![a-z]) )
         (?: [\s-]{{0,2}}(?P<unit>{unit_pattern()})(?P<half>半(?![价折年天]))?(?:/[{containers}])?[装套组]? )?
         """,
         re.ASCII | re.IGNORECASE | re.VERBOSE,
@@ -117,22 +100,6 @@ class _Token:
     factor: float
 
 
-def _chinese_number(numeral: str) -> float:
-    if numeral == "半":
-        return 0.5
-    if not any(character in _CHINESE_POWERS for character in numeral):
-        return float("".join(str(_CHINESE_DIGITS[character]) for character in numeral))
-    total, digit = 0, 0
-    for character in numeral:
-        if character == "万":
-            total, digit = max(total + digit, 1) * 10_000, 0
-        elif character in _CHINESE_POWERS:
-            total, digit = total + max(digit, 1) * _CHINESE_POWERS[character], 0
-        else:
-            digit = _CHINESE_DIGITS[character]
-    return float(total + digit)
-
-
 def _number(match: re.Match[str]) -> float:
     digits = match["digits"]
     if digits:
@@ -142,9 +109,9 @@ def _number(match: re.Match[str]) -> float:
         value = float(digits.replace(",", "."))
         return value * 10_000 if match["myriad"] else value
     if match["chinese"]:
-        return _chinese_number(match["chinese"])
+        return chinese_number(match["chinese"])
     if match["word"]:
-        return _NUMBER_WORDS[match["word"].lower()]
+        return NUMBER_WORDS[match["word"].lower()]
     whole, _, part = match["fraction"].replace("-", " ").rpartition(" ")
     above, below = part.split("/")
     return float(whole or 0) + float(above) / float(below)

@@ -194,11 +194,12 @@ class RowCheck:
     def rejected_rows(self) -> pd.DataFrame:
         """Return the rows that are out, with columns row, column, value and reason."""
         positions = np.flatnonzero(self.reason != "")
-        culprits = self.culprit[positions].tolist()
-        values = [
-            shorten(self.frame[name].iloc[position]) if name else ""
-            for name, position in zip(culprits, positions.tolist(), strict=True)
-        ]
+        culprits = self.culprit[positions]
+        values = np.full(len(positions), "", dtype=object)
+        for name in set(culprits) - {""}:
+            blamed = culprits == name
+            source = self.frame[name].to_numpy(dtype=object)
+            values[blamed] = [shorten(value) for value in source[positions[blamed]]]
         return pd.DataFrame(
             {
                 "row": self.frame.index[positions],

@@ -52,7 +52,7 @@ def sql_chunks(url: str, query: str, *, chunk_rows: int, limits: ReadLimits) -> 
                 raise ReadError(f"{name}: expected a query that returns rows, got {query!r}. Use a SELECT")
             columns = unique_names(result.keys())
             check_columns(len(columns), name, limits)
-            yield from _frames(result, columns)
+            yield from _frames(result, columns, chunk_rows)
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise ReadError(
@@ -62,9 +62,11 @@ def sql_chunks(url: str, query: str, *, chunk_rows: int, limits: ReadLimits) -> 
         engine.dispose()
 
 
-def _frames(result: CursorResult[tuple[object, ...]], columns: list[str]) -> Iterator[pd.DataFrame]:
+def _frames(
+    result: CursorResult[tuple[object, ...]], columns: list[str], chunk_rows: int
+) -> Iterator[pd.DataFrame]:
     first = 1
-    for rows in result.partitions():
+    for rows in result.partitions(chunk_rows):
         frame = pd.DataFrame([tuple(row) for row in rows], columns=columns)
         frame.index = row_index(range(first, first + len(rows)))
         frame.attrs["rejected"] = Rejections()
@@ -76,10 +78,8 @@ def _engine(url: str) -> tuple[URL, Engine]:
     scheme = url.split("://", 1)[0]
     try:
         address = make_url(url)
-        if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
-            _check_sqlite_file(str(address.database), address)
-        return address, create_engine(address)
-    except (ArgumentError, NoSuchModuleError) as error:
+        engine = create_engine(address)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise ReadError(
             f"{scheme}://...: expected a database address such as sqlite:///shop.db, and this is none that "
             "SQLAlchemy knows. Download a file from the web first and give its path"
@@ -89,6 +89,9 @@ def _engine(url: str) -> tuple[URL, Engine]:
             f"{scheme}://...: the database driver {error.name!r} is not installed. Install it with: "
             f"pip install {error.name}"
         ) from error
+    if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
+        _check_sqlite_file(str(address.database), address)
+    return address, engine
 
 
 def _check_sqlite_file(database: str, address: URL) -> None:

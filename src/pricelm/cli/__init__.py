@@ -1,2 +1,1 @@
-"""Cli: the command line, one file a command group.
-"""
+"""Cli: the command line, one file a command. Nothing heavy is imported before a command runs."""

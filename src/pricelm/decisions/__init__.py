@@ -1,2 +1,1 @@
-"""Decisions: from a price that is right to a price that earns.
-"""
+"""Decisions: from a price that is right to a price that earns."""

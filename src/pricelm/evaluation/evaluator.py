@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pricelm.catalog.duplicates import duplicate_groups
 from pricelm.core.errors import DataError
 from pricelm.core.protocols import PricePredictor
-from pricelm.evaluation.bootstrap import Difference, MetricLike, Replicates, Resampling, resample
+from pricelm.evaluation.bootstrap import Difference, Estimate, MetricLike, Replicates, Resampling, resample
 from pricelm.evaluation.metrics import METRICS, advise_metric, band_hits, inside
 from pricelm.evaluation.result import (
     BLEND,
@@ -64,7 +65,8 @@ def evaluate(
     baselines : mapping of str to numpy.ndarray, shape (n_listings,), optional
         Further predictions by name, such as ``{"median guess": ...}`` of the training prices.
     groups : array-like, shape (n_listings,), optional
-        Duplicate group of each listing; without it every listing counts as independent.
+        Duplicate group of each listing; by default near-duplicates are found by title and
+        description where these columns are there, as in the splits.
     seed : int, default 0
         Of the bootstrap and of the sample behind the calibration curve.
     n_bootstrap : int, default 1000
@@ -105,16 +107,18 @@ def evaluate(
         **{name: name for name in METRICS},
         "band_accuracy": row_mean(partial(band_hits, edges=edges)),
     }
+    codes = _duplicate_groups(listings) if groups is None else np.asarray(groups)
     resampling = Resampling(n=n_bootstrap, seed=seed)
-    drawn = resample(actual, predicted, plans, groups, resampling)
+    drawn = resample(actual, predicted, plans, codes, resampling)
     held: dict[str, MetricLike] = {
         "coverage": row_mean(lambda first, _: inside(first, lower, upper)),
         "width": row_mean(lambda *_: upper - lower),
     }
-    intervals = resample(actual, {BLEND: predicted[BLEND]}, held, groups, resampling)
+    intervals = resample(actual, {BLEND: predicted[BLEND]}, held, codes, resampling)
+    own = binomial_coverage(int(inside(actual, lower, upper).sum()), len(actual))
     return Evaluation(
         n_rows=len(listings),
-        n_groups=len(listings) if groups is None else len(np.unique(np.asarray(groups))),
+        n_groups=len(np.unique(codes)),
         currency=_currency(listings),
         metrics={name: {metric: drawn.estimate(name, metric) for metric in plans} for name in predicted},
         gains=_gains(drawn, [name for name in predicted if name != BLEND]),
@@ -122,9 +126,9 @@ def evaluate(
         coverage=intervals.estimate(BLEND, "coverage"),
         mean_width=intervals.estimate(BLEND, "width"),
         median_relative_width=float(np.median((upper - lower) / np.maximum(predicted[BLEND], 1e-9))),
-        calibration_curve=_calibration_curve(model, listings, seed),
-        coverage_by_category=coverage_by_group(actual, lower, upper, category, level),
-        coverage_by_band=coverage_by_group(actual, lower, upper, bands, level).sort_values(
+        calibration_curve=_calibration_curve(model, listings, own, level, seed),
+        coverage_by_category=coverage_by_group(actual, lower, upper, category, level, clusters=codes),
+        coverage_by_band=coverage_by_group(actual, lower, upper, bands, level, clusters=codes).sort_values(
             "group", key=lambda labels: labels.map(cheapest), ignore_index=True
         ),
         metrics_by_category=metrics_by_slice(actual, predicted[BLEND], category),
@@ -189,16 +193,25 @@ def _gains(drawn: Replicates, others: list[str]) -> dict[str, dict[str, Differen
     }
 
 
-def _calibration_curve(model: PricePredictor, listings: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Promised against observed coverage at several levels, on a sample of the listings."""
+def _calibration_curve(
+    model: PricePredictor, listings: pd.DataFrame, own: Estimate, level: float, seed: int
+) -> pd.DataFrame:
+    """Promised against observed coverage: at the model's level for all, at others for a sample."""
     sample = listings
     if len(listings) > _CURVE_ROWS:
         chosen = np.random.default_rng(seed).choice(len(listings), _CURVE_ROWS, replace=False)
         sample = listings.iloc[np.sort(chosen)]
     actual = sample["price"].to_numpy(dtype=np.float64)
-    rows = []
-    for level in _CURVE_LEVELS:
-        ends = np.asarray(model.predict_interval(sample, level), dtype=np.float64)
+    rows = [(level, *own, len(listings))]
+    for other in sorted({*_CURVE_LEVELS} - {level}):
+        ends = np.asarray(model.predict_interval(sample, other), dtype=np.float64)
         hits = int(inside(actual, ends[:, 0], ends[:, 1]).sum())
-        rows.append((level, *binomial_coverage(hits, len(actual)), len(actual)))
-    return pd.DataFrame(rows, columns=["level", "coverage", "coverage_lower", "coverage_upper", "rows"])
+        rows.append((other, *binomial_coverage(hits, len(actual)), len(actual)))
+    columns = ["level", "coverage", "coverage_lower", "coverage_upper", "rows"]
+    return pd.DataFrame(sorted(rows), columns=columns)
+
+
+def _duplicate_groups(listings: pd.DataFrame) -> np.ndarray:
+    """Group near-duplicates by title and description, as the splits do."""
+    parts = [listings[name].fillna("").astype(str) for name in ("title", "description") if name in listings]
+    return duplicate_groups([" ".join(part) for part in zip(*parts, strict=True)] or [""] * len(listings))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pricelm.core.nouns import WordEffect
 from pricelm.evaluation.markup import Markup, Node, element, fragment, user_text
 from pricelm.evaluation.report_data import DataReport, QuotedListing, ReportData
@@ -88,18 +90,24 @@ def _quote_card(listing: QuotedListing) -> Markup:
     currency, interval = estimate.currency, estimate.interval
     span = f"{price_text(interval.lower, currency)} to {price_text(interval.upper, currency)}"
     level = percent_text(interval.confidence_level, 0)
-    chart = price_strip(
-        (interval.lower, interval.upper),
-        estimate.predicted_price,
-        [comparable.price for comparable in quote.comparables],
-        f"{price_text(estimate.predicted_price, currency)}, {level} interval {span}; ticks are comparables",
+    known = math.isfinite(estimate.predicted_price) and math.isfinite(interval.upper)
+    price = price_text(estimate.predicted_price, currency)
+    chart = (
+        price_strip(
+            (interval.lower, interval.upper),
+            estimate.predicted_price,
+            [comparable.price for comparable in quote.comparables],
+            f"{price}, {level} interval {span}; ticks are comparables",
+        )
+        if known
+        else None
     )
     return element(
         "article",
         element("h3", user_text(listing.title)),
         element("p", user_text(listing.text), class_="text") if listing.text else None,
-        element("p", price_text(estimate.predicted_price, currency), class_="price"),
-        element("p", f"{level} interval: {span}", class_="span"),
+        element("p", price, class_="price"),
+        element("p", f"{level} interval: {span}" if known else "no interval", class_="span"),
         chart,
         element("p", element("b", "For review: "), user_text(estimate.reason), class_="review")
         if estimate.abstained

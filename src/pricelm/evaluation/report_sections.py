@@ -221,7 +221,11 @@ def _key(tone: str, text: str) -> Markup:
 
 
 def _curve_rows(evaluation: Evaluation) -> str:
-    return f"{int(evaluation.calibration_curve['rows'].iloc[0]):,} listings"
+    rows = evaluation.calibration_curve["rows"]
+    if rows.min() == rows.max():
+        return f"{rows.max():,} listings"
+    level = percent_text(evaluation.confidence_level, 0)
+    return f"{rows.max():,} listings at {level} and a sample of {rows.min():,} at the others"
 
 
 def _coverage_table(caption: str, table: pd.DataFrame, evaluation: Evaluation) -> Markup:

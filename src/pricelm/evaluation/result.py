@@ -45,7 +45,8 @@ class Evaluation:
     median_relative_width : float
         Median of interval width over predicted price.
     calibration_curve : pandas.DataFrame
-        ``level, coverage, coverage_lower, coverage_upper, rows``: promised against observed.
+        ``level, coverage, coverage_lower, coverage_upper, rows``: promised against observed, with
+        exact 95 % intervals; on all listings at the model's level, on a sample at the others.
     coverage_by_category, coverage_by_band : pandas.DataFrame
         See :func:`pricelm.evaluation.slices.coverage_by_group`; categories by their first
         level, bands by predicted price.

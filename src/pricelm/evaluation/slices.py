@@ -20,6 +20,7 @@ from pricelm.evaluation.metrics import METRICS, inside, price_pair
 
 SMALLER_GROUPS = "(all smaller ones)"
 _SIGNIFICANCE = 0.05
+_FEWEST_CLUSTERS = 5
 
 
 def binomial_coverage(hits: int, rows: int, confidence: float = 0.95) -> Estimate:
@@ -90,6 +91,7 @@ def coverage_by_group(
     group: ArrayLike,
     level: float,
     min_rows: int = 100,
+    clusters: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Test in every group whether intervals hold the share of prices that they promise.
 
@@ -103,12 +105,16 @@ def coverage_by_group(
         Promised coverage, for example 0.9.
     min_rows : int, default 100
         Smaller groups are left out; they cannot show anything.
+    clusters : array-like, shape (n_listings,), optional
+        Cluster of each listing, for example its group of near-duplicates. Copies of one product
+        miss together, so a hundred of them say little more than one: with clusters the p-value
+        is the larger of the exact binomial one and that of a t-test on cluster totals.
 
     Returns
     -------
     pandas.DataFrame
         One row a group, largest first: ``group, rows, coverage, coverage_lower,
-        coverage_upper`` (exact 95 % interval), ``p_value`` (two-sided exact binomial test),
+        coverage_upper`` (exact 95 % interval of independent rows), ``p_value`` (two-sided),
         ``holm_p, significant`` (below 0.05 after Holm's correction).
 
     Raises
@@ -128,17 +134,20 @@ def coverage_by_group(
         raise ConfigError(f"expected a coverage level between 0 and 1, got {level}; 0.9 is usual")
     hit = inside(actual, lower, upper)
     labels = _labels(group, hit.size)
-    counts = pd.DataFrame({"group": labels, "hit": hit}).groupby("group")["hit"].agg(["size", "sum"])
-    counts = counts[counts["size"] >= min_rows].sort_values("size", ascending=False, kind="stable")
-    rows = [
-        (label, size, *binomial_coverage(hits, size), stats.binomtest(hits, size, level).pvalue)
-        for label, size, hits in counts.itertuples()
-    ]
+    units = np.arange(hit.size) if clusters is None else _labels(clusters, hit.size)
+    table = pd.DataFrame({"group": labels, "hit": hit, "cluster": units})
+    sizes = table["group"].value_counts(sort=True)
+    rows = []
+    for label in sorted(sizes[sizes >= min_rows].index, key=lambda name: (-sizes[name], name)):
+        part = table[table["group"] == label]
+        p_value = _coverage_p_value(part["hit"].to_numpy(), part["cluster"].to_numpy(), level)
+        estimate = binomial_coverage(int(part["hit"].sum()), len(part))
+        rows.append((label, len(part), *estimate, p_value))
     columns = ["group", "rows", "coverage", "coverage_lower", "coverage_upper", "p_value"]
-    table = pd.DataFrame(rows, columns=columns)
-    table["holm_p"] = holm(table["p_value"])
-    table["significant"] = table["holm_p"] < _SIGNIFICANCE
-    return table
+    tested = pd.DataFrame(rows, columns=columns)
+    tested["holm_p"] = holm(tested["p_value"])
+    tested["significant"] = tested["holm_p"] < _SIGNIFICANCE
+    return tested
 
 
 def metrics_by_slice(
@@ -233,6 +242,19 @@ def price_bands(prices: ArrayLike, n_bands: int = 5) -> tuple[np.ndarray, np.nda
     middle = [f"{low} to {high}" for low, high in pairwise(ends)]
     names = np.array([f"below {ends[0]}", *middle, f"{ends[-1]} and more"], dtype=object)
     return names[np.digitize(values, edges)], edges
+
+
+def _coverage_p_value(hit: np.ndarray, cluster: np.ndarray, level: float) -> float:
+    exact = float(stats.binomtest(int(hit.sum()), hit.size, level).pvalue)
+    _, members = np.unique(cluster, return_inverse=True)
+    totals = np.bincount(members, weights=hit - level)
+    if totals.size == hit.size:
+        return exact
+    if totals.size < _FEWEST_CLUSTERS:
+        return 1.0
+    spread = float(np.sqrt(np.sum((totals - totals.mean()) ** 2) * totals.size / (totals.size - 1)))
+    statistic = abs(totals.sum()) / max(spread, np.finfo(float).tiny)
+    return max(exact, float(2 * stats.t.sf(statistic, totals.size - 1)))
 
 
 def _labels(group: ArrayLike, n_rows: int) -> np.ndarray:

@@ -101,7 +101,8 @@ def bar_strip(estimate: Estimate, scale: Scale, title: str, *, tone: str) -> Mar
     Parameters
     ----------
     estimate : Estimate
-        Length of the bar and its interval; a bar below the scale is empty.
+        Length of the bar and its interval; a bar below the scale or without a value
+        is empty.
     scale : Scale
         From :func:`bar_scale`, shared by all bars that are compared.
     title : str
@@ -109,6 +110,8 @@ def bar_strip(estimate: Estimate, scale: Scale, title: str, *, tone: str) -> Mar
     tone : str
         Class of the bar.
     """
+    if not math.isfinite(estimate.value):
+        return strip(title, height=16)
     tip = scale.place(estimate.value)
     if not math.isfinite(estimate.lower):
         return strip(title, _bar(0.0, tip, f"bar {tone}"), height=16)

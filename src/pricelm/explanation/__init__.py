@@ -1,2 +1,1 @@
-"""Explanation: the words that moved a price, and other reasons.
-"""
+"""Explanation: the words that moved a price, and other reasons."""

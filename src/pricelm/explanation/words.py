@@ -85,7 +85,8 @@ def explain_words(
     >>> class GoldIsDear:
     ...     def predict(self, X):
     ...         return X["title"].str.contains("gold").map({True: 90.0, False: 20.0}).to_numpy()
-    >>> effects = explain_words(GoldIsDear(), pd.DataFrame({"title": ["gold ring"]}), ColumnMap(title="title"))
+    >>> listings = pd.DataFrame({"title": ["gold ring"]})
+    >>> effects = explain_words(GoldIsDear(), listings, ColumnMap(title="title"))
     >>> [(effect.word, effect.effect) for effect in effects[0]]
     [('gold', 70.0), ('ring', 0.0)]
     """

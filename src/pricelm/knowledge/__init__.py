@@ -1,2 +1,1 @@
-"""Knowledge: facts and limits: typed pricing rules, price endings, the brand and category graph.
-"""
+"""Knowledge: facts and limits: typed pricing rules, price endings, the brand and category graph."""

@@ -59,7 +59,7 @@ def tune(
         progress.say(f"reading {len(rows.texts)} texts with backbone {config.backbone!r}")
         training = _prepared(fitted, rows)
         checking = None if held_out is None else _prepared(fitted, held_out)
-        stamp = _fingerprint(config, backbone, [rows, held_out])
+        stamp = _fingerprint(config, backbone, [rows, held_out]) if run_dir else ""
         run = Run(run_dir, stamp, progress, fitted.target_std)
         fitted.history = Trainer(network, config, training, checking, run).train().history
     network.eval()

@@ -67,7 +67,7 @@ class LanguageRegressor:
         *,
         validation: tuple[Any, ...] | None = None,
         facts: np.ndarray | None = None,
-        run_dir: Path | None = None,
+        run_dir: Path | str | None = None,
         progress: Progress = Silence(),
     ) -> Self:
         """Tune the backbone.
@@ -83,7 +83,7 @@ class LanguageRegressor:
             each epoch and decides when to stop if ``config.patience`` is set.
         facts : ndarray, shape (n, k), optional
             Numbers beside each text, NaN where unknown; standardized inside and joined through a gate.
-        run_dir : pathlib.Path, optional
+        run_dir : pathlib.Path or str, optional
             Folder for checkpoints and ``training_log.jsonl``. If it holds a checkpoint of the same options
             and data, training goes on from there, to the same result as without the interruption.
         progress : Progress
@@ -111,7 +111,8 @@ class LanguageRegressor:
             raise DataError(
                 f"all {len(rows.targets)} targets equal {rows.targets[0]:g}; there is nothing to learn"
             )
-        self._fitted = _engine().tune(self.config, rows, held_out, run_dir, progress)
+        place = None if run_dir is None else Path(run_dir)
+        self._fitted = _engine().tune(self.config, rows, held_out, place, progress)
         return self
 
     def predict(

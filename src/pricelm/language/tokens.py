@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -93,17 +94,17 @@ class TextTokenizer:
         self.backend.no_padding()
         self.backend.enable_truncation(max_length)
         reach = max_length * _CHARACTERS_PER_TOKEN
-        pieces: list[list[int]] = []
+        # Packed chunk by chunk: a million texts as lists of Python numbers would not fit into memory.
+        ids: list[np.ndarray] = [np.empty(0, dtype=np.int32)]
+        lengths: list[int] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             chunk = [text[:reach] for text in texts[start : start + _TEXTS_AT_ONCE]]
             # A text without any token would have nothing to attend to, and the mean over nothing is NaN.
-            pieces += [found.ids or [self.pad_id] for found in self.backend.encode_batch_fast(chunk)]
-        lengths = np.fromiter((len(piece) for piece in pieces), dtype=np.int64, count=len(pieces))
-        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        ids = np.fromiter(
-            (token for piece in pieces for token in piece), dtype=np.int32, count=int(starts[-1])
-        )
-        return TokenizedTexts(ids, starts, self.pad_id)
+            found = [item.ids or [self.pad_id] for item in self.backend.encode_batch_fast(chunk)]
+            lengths += map(len, found)
+            ids.append(np.fromiter(chain.from_iterable(found), dtype=np.int32))
+        starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+        return TokenizedTexts(np.concatenate(ids), starts, self.pad_id)
 
     def unknown_share(self, texts: Sequence[str]) -> float:
         """Return the share of tokens that the vocabulary lacks, 0 to 1; special tokens are not counted."""

@@ -1,2 +1,1 @@
-"""Learning: what happens to a model over time: search, comparison of methods, updates.
-"""
+"""Learning: what happens to a model over time: search, comparison of methods, updates."""

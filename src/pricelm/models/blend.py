@@ -71,8 +71,7 @@ def fit_blend(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:
     Blend
         Least-squares weights under the constraint that none is negative, pulled slightly to equal
         weights so that a few hundred rows do not decide between two members that say the same.
-        Weights below 0.02 are dropped, unless all are: where no member knows anything of the price,
-        the blend predicts about the mean.
+        Weights below 0.02 are dropped; if all are, the member that misses least is taken as it is.
 
     Examples
     --------
@@ -119,8 +118,9 @@ def _solve(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:
     rows = np.vstack([matrix - centers, pull * np.eye(len(names))])
     goal = np.concatenate([target - middle, np.full(len(names), pull / len(names))])
     weights, _ = nnls(rows, goal)
-    small = weights < _SMALLEST_WEIGHT
-    if not small.all():
-        weights[small] = 0.0
+    weights[weights < _SMALLEST_WEIGHT] = 0.0
+    if not weights.any():
+        misses = matrix - centers - (target - middle)[:, None]
+        weights[int(np.argmin(np.mean(misses**2, axis=0)))] = 1.0
     intercept = middle - float(centers @ weights)
     return Blend(dict(zip(names, map(float, weights), strict=True)), intercept, {})

@@ -2,9 +2,9 @@
 
 Two boosted quantile models say how far below and above its prediction a listing may lie;
 the ratio of the true miss to that distance is the conformal score. The quantile of the
-scores, taken over the listing's own group (category x price band) and shrunk to its
-category and to all listings where the group is small, stretches the distances until the
-stated share of listings falls inside.
+scores, taken over the listing's own group (category level, price band) and shrunk to the
+larger groups around it, stretches the distances until the stated share of listings falls
+inside.
 
 References
 ----------
@@ -23,15 +23,14 @@ import lightgbm
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from pricelm.models.price_groups import PriceGroups, mondrian_weights, shrunk_weights
+from pricelm.models.trees import read_trees, write_trees
+
 _FEWEST_ROWS_FOR_QUANTILES = 400
 _FOLDS = 4
 _SMALLEST_DISTANCE = 0.01
-_CATEGORY_PSEUDO_ROWS = 60.0
-_GLOBAL_PSEUDO_ROWS = 60.0
-_FEWEST_ROWS_OF_A_CATEGORY = 25
-_BANDS = 3
 _MOST_SCORES_KEPT = 50_000
-_OTHER = ""
+_CATEGORY_FEATURES = 2
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class IntervalInputs:
     length : ndarray of shape (n,)
         Characters of text.
     category : ndarray of shape (n,)
-        Top level of the category path, as strings.
+        Category paths (``a/b/c``), as strings.
     """
 
     predicted: np.ndarray
@@ -77,6 +76,7 @@ class Calibration:
         self.shrink = shrink
         self.boosters_: tuple[lightgbm.Booster, lightgbm.Booster] | None = None
         self.constant_ = 1.0
+        self._quantiles: dict[tuple[tuple[int, ...], float], float] = {}
 
     def fit(self, inputs: IntervalInputs, target: np.ndarray, *, seed: int = 0) -> Calibration:
         """Learn distances and scores from predictions that did not see their targets.
@@ -89,11 +89,7 @@ class Calibration:
             Their true log prices.
         """
         residual = target - inputs.predicted
-        names, counts = np.unique(inputs.category, return_counts=True)
-        self.categories_ = [
-            str(n) for n, c in zip(names, counts, strict=True) if c >= _FEWEST_ROWS_OF_A_CATEGORY
-        ]
-        self.band_edges_ = np.quantile(inputs.predicted, np.linspace(0, 1, _BANDS + 1)[1:-1])
+        self.groups_ = PriceGroups().fit(inputs.category, inputs.predicted)
         self.constant_ = max(float(np.quantile(np.abs(residual), self.confidence_level)), _SMALLEST_DISTANCE)
         if len(target) >= _FEWEST_ROWS_FOR_QUANTILES:
             features = self._features(inputs)
@@ -105,8 +101,8 @@ class Calibration:
         kept = np.random.default_rng(seed).permutation(len(scores))[:_MOST_SCORES_KEPT]
         order = kept[np.argsort(scores[kept], kind="stable")]
         self.scores_ = scores[order]
-        self.score_category_ = self._category_codes(inputs.category)[order]
-        self.score_band_ = self._bands(inputs.predicted)[order]
+        self.score_chains_ = self.groups_.chains(inputs.category, inputs.predicted)[order]
+        self._quantiles.clear()
         return self
 
     def interval(self, inputs: IntervalInputs, confidence_level: float | None = None) -> np.ndarray:
@@ -123,73 +119,52 @@ class Calibration:
             "method": "conformalised quantile regression, group-conditional over category x price band",
             "confidence_level": self.confidence_level,
             "shrink": self.shrink,
-            "categories": self.categories_,
-            "band_edges": [float(edge) for edge in self.band_edges_],
+            "groups": self.groups_.to_dict(),
             "constant": self.constant_,
             "quantile_models": self.boosters_ is not None,
         }
         (folder / "calibration.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), "utf-8")
-        arrays = {
-            "scores": self.scores_,
-            "category": self.score_category_.astype(np.int32),
-            "band": self.score_band_.astype(np.int32),
-        }
+        arrays = {"scores": self.scores_, "chains": self.score_chains_.astype(np.int32)}
         save_file(
             {name: np.ascontiguousarray(values) for name, values in arrays.items()},
             folder / "scores.safetensors",
         )
         for side, booster in zip(("below", "above"), self.boosters_ or (), strict=False):
-            (folder / f"{side}.txt").write_text(booster.model_to_string(), "utf-8")
+            write_trees(booster, folder / f"{side}.txt")
 
     @classmethod
     def load(cls, folder: Path) -> Calibration:
         """Read what `save` wrote."""
         document = json.loads((folder / "calibration.json").read_text("utf-8"))
         calibration = cls(document["confidence_level"], shrink=document["shrink"])
-        calibration.categories_ = document["categories"]
-        calibration.band_edges_ = np.array(document["band_edges"])
+        calibration.groups_ = PriceGroups.from_dict(document["groups"])
         calibration.constant_ = document["constant"]
         arrays = load_file(folder / "scores.safetensors")
         calibration.scores_ = arrays["scores"]
-        calibration.score_category_, calibration.score_band_ = arrays["category"], arrays["band"]
+        calibration.score_chains_ = arrays["chains"].astype(np.int64)
         if document["quantile_models"]:
-            below, above = (
-                lightgbm.Booster(model_str=(folder / f"{side}.txt").read_text("utf-8"))
-                for side in ("below", "above")
-            )
-            calibration.boosters_ = (below, above)
+            calibration.boosters_ = (read_trees(folder / "below.txt"), read_trees(folder / "above.txt"))
         return calibration
 
     def _stretch(self, inputs: IntervalInputs, level: float) -> np.ndarray:
-        cells = self._category_codes(inputs.category) * _BANDS + self._bands(inputs.predicted)
-        found = {int(cell): self._cell_quantile(int(cell), level) for cell in np.unique(cells)}
-        return np.array([found[int(cell)] for cell in cells], dtype=float)
+        chains = self.groups_.chains(inputs.category, inputs.predicted)
+        return np.array([self._quantile(tuple(chain), level) for chain in chains.tolist()], dtype=float)
 
-    def _cell_quantile(self, cell: int, level: float) -> float:
-        """Weighted quantile of the scores: the cell's own at weight one, the others as pseudo-rows."""
-        category, band = divmod(cell, _BANDS)
-        same_category = self.score_category_ == category
-        same_cell = same_category & (self.score_band_ == band)
-        weights = same_cell.astype(float)
-        if self.shrink or not same_cell.any():
-            if same_category.any():
-                weights += same_category * (_CATEGORY_PSEUDO_ROWS / same_category.sum())
-            weights += _GLOBAL_PSEUDO_ROWS / len(weights)
-        # the listing to be priced counts as one more score, at infinity: the finite-sample rule
-        needed = level * (weights.sum() + 1.0)
-        position = int(np.searchsorted(np.cumsum(weights), needed - 1e-9))
-        return float(self.scores_[min(position, len(self.scores_) - 1)])
+    def _quantile(self, chain: tuple[int, ...], level: float) -> float:
+        """Quantile of the scores as the groups of one listing weigh them."""
+        key = (chain, level)
+        if key not in self._quantiles:
+            weigh = shrunk_weights if self.shrink else mondrian_weights
+            weights, rows = weigh(chain, self.score_chains_)
+            # the listing to be priced counts as one more score, at infinity: the finite-sample rule
+            needed = level * (1 + 1 / rows)
+            position = int(np.searchsorted(np.cumsum(weights), needed - 1e-9))
+            self._quantiles[key] = float(self.scores_[min(position, len(self.scores_) - 1)])
+        return self._quantiles[key]
 
     def _features(self, inputs: IntervalInputs) -> np.ndarray:
-        codes = self._category_codes(inputs.category).astype(float)
+        codes = self.groups_.category_codes(inputs.category)[:, :_CATEGORY_FEATURES].astype(float)
         return np.column_stack([codes, inputs.predicted, inputs.disagreement, np.log1p(inputs.length)])
-
-    def _category_codes(self, category: np.ndarray) -> np.ndarray:
-        codes = {name: code for code, name in enumerate(self.categories_)}
-        return np.array([codes.get(str(name), len(codes)) for name in category], dtype=np.int64)
-
-    def _bands(self, predicted: np.ndarray) -> np.ndarray:
-        return np.searchsorted(self.band_edges_, predicted, side="right")
 
     def _distances(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.boosters_ is None:
@@ -235,7 +210,9 @@ def _quantile_booster(
         "verbosity": -1,
     }
     return lightgbm.train(
-        options, lightgbm.Dataset(features, residual, categorical_feature=[0]), num_boost_round=80
+        options,
+        lightgbm.Dataset(features, residual, categorical_feature=list(range(_CATEGORY_FEATURES))),
+        num_boost_round=80,
     )
 
 

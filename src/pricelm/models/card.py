@@ -45,7 +45,7 @@ def model_card(document: dict[str, Any], blend: Blend) -> str:
         *(f"- {line}" for line in training["plan"]),
     ]
     if document["metrics"]:
-        lines += ["", "## Test", "", *(f"- {name}: {value}" for name, value in document["metrics"].items())]
+        lines += ["", "## Test", "", *_test_lines(document["metrics"])]
     if training["leaks"]:
         lines += ["", "## Leaks found in the data", "", *(f"- {leak}" for leak in training["leaks"])]
     lines += [
@@ -57,3 +57,20 @@ def model_card(document: dict[str, Any], blend: Blend) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _test_lines(metrics: dict[str, Any]) -> list[str]:
+    if "table" not in metrics:  # set by somebody else than the training service
+        return [f"- {name}: {value}" for name, value in metrics.items()]
+    table = metrics["table"]
+    coverage, lower, upper = metrics["coverage"]
+    between = "" if lower is None or upper is None else f" ({lower:.1%} to {upper:.1%})"
+    return [
+        f"On {metrics['n_rows']:,} listings that no member has seen, with 95% intervals:",
+        "",
+        f"| {' | '.join(table[0])} |",
+        f"|{'---|' * len(table[0])}",
+        *(f"| {' | '.join(row.values())} |" for row in table),
+        "",
+        f"{metrics['confidence_level']:.0%} price intervals held {coverage:.1%}{between} of the prices.",
+    ]

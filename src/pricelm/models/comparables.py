@@ -86,6 +86,7 @@ class ComparableIndex:
         arrays = load_file(folder / "vectors.safetensors")
         parts = (arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"])
         index.vectors_ = sparse.csr_matrix(parts, shape=tuple(arrays["shape"]))
+        index.vectors_.check_format(full_check=True)  # a column out of range would read foreign memory
         return index
 
     def _comparable(self, position: int, similarity: float) -> Comparable:

@@ -77,7 +77,9 @@ def cross_fit(
     seconds: dict[str, float] = {}
     for name, make in makers.items():
         started = time.perf_counter()
-        context.progress.say(f"fitting the {name} member on {len(folds)} fold{'s' if len(folds) > 1 else ''}")
+        context.progress.start(
+            f"fitting the {name} member on {len(folds)} fold{'s' if len(folds) > 1 else ''}", 0
+        )
         copies: list[Member] = []
         parts = []
         for number, (train, held_out) in enumerate(folds):

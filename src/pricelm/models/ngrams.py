@@ -78,17 +78,11 @@ class NgramFeatures:
     def save(self, folder: Path) -> None:
         """Write the vocabulary as JSON and the weights as safetensors."""
         folder.mkdir(parents=True, exist_ok=True)
-        blocks = {}
-        for name, block in self.blocks_.items():
-            tokens: list[str] = [""] * len(block.vocabulary_)
-            for token, position in block.vocabulary_.items():
-                tokens[position] = token
-            blocks[name] = tokens
         document = {
             "features": self.features.to_dict(),
             "chinese": self.chinese_,
             "max_features": self.max_features,
-            "blocks": blocks,
+            "blocks": {name: block.get_feature_names_out().tolist() for name, block in self.blocks_.items()},
         }
         (folder / "ngrams.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
         weights = {name: block.idf_ for name, block in self.blocks_.items() if name != _FACTS}

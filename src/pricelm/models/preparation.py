@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import column_or_1d
 
 from pricelm.catalog.columns import ColumnMap, infer_columns
 from pricelm.catalog.leaks import Leak, drop_leaks, find_leaks
@@ -68,8 +69,8 @@ def as_frame(X: Any) -> pd.DataFrame:
         raise DataError("Complex data not supported: expected a table of numbers and texts")
     if array.ndim != 2:
         raise DataError(
-            f"Expected 2D array, got {array.ndim}D array instead: pass a data frame, or reshape your data "
-            "with X.reshape(-1, 1) for one column or X.reshape(1, -1) for one listing"
+            f"Expected 2D array, got {array.ndim}D array instead: pass a data frame, or an array of rows. "
+            "Reshape your data with X.reshape(-1, 1) for one column or X.reshape(1, -1) for one listing"
         )
     return pd.DataFrame(array, columns=[f"x{number}" for number in range(array.shape[1])])
 
@@ -98,9 +99,10 @@ def prepare_training(
         If there is nothing to learn from; the message says why.
     """
     frame = as_frame(X)
-    if frame.shape[0] == 0:
+    if frame.shape[0] < 2:
         raise DataError(
-            "expected listings to learn from, got 0 sample(s): the table is empty (minimum of 1 is required)"
+            f"expected listings to learn from, got {frame.shape[0]} sample(s) (shape={frame.shape}) while a "
+            "minimum of 2 is required: give more rows"
         )
     if frame.shape[1] == 0:
         raise DataError(
@@ -173,9 +175,7 @@ def prepare_scoring(
             "name the columns as in training, or map them"
         )
     if len(frame) == 0:
-        if isinstance(X, pd.DataFrame):
-            return frame, np.empty(0, dtype=int)
-        raise DataError("Found array with 0 sample(s) while a minimum of 1 is required.")
+        return frame, np.empty(0, dtype=int)
     frame = frame.reset_index(drop=True)
     for name in missing:
         frame[name] = np.nan
@@ -186,7 +186,7 @@ def prepare_scoring(
 def _with_target(frame: pd.DataFrame, y: Any) -> pd.DataFrame:
     prices = np.asarray(y)
     if prices.ndim == 2 and prices.shape[1] == 1:
-        prices = prices[:, 0]
+        prices = column_or_1d(y, warn=True)
     if prices.ndim != 1 or len(prices) != len(frame):
         raise DataError(
             f"expected y with one price for each of the {len(frame)} listings, got shape {prices.shape}: "

@@ -213,6 +213,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
+        tags.target_tags.required = False  # prices may be a column of X
         tags.target_tags.positive_only = True
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
@@ -253,6 +254,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
             self.n_features_in_ = X.shape[1]
         else:
             self.n_features_in_ = np.asarray(X).shape[1]
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit
 
     def _check_parameters(self) -> None:
         _check_level(self.confidence_level)
@@ -263,7 +265,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         n_array_columns = None if hasattr(self, "feature_names_in_") else self.n_features_in_
         listings, positions = prepare_scoring(X, self.columns_, n_array_columns=n_array_columns)
-        return listings, positions, len(X)
+        return listings, positions, len(X) if hasattr(X, "__len__") else len(np.asarray(X))
 
     def _predict(
         self, X: Any, compute: Callable[[pd.DataFrame, dict[str, np.ndarray]], np.ndarray]

@@ -27,7 +27,7 @@ def interval_inputs(
     listings: pd.DataFrame, features: FeatureColumns, logs: Mapping[str, np.ndarray], blended: np.ndarray
 ) -> IntervalInputs:
     """Gather what the width of an interval depends on, n rows."""
-    category = np.array([value.split("/", 1)[0] for value in strings(listings, "category")], dtype=object)
+    category = np.array(strings(listings, "category"), dtype=object)
     length = np.array([len(text) for text in compose_text(listings, features)], dtype=float)
     return IntervalInputs(blended, np.std(list(logs.values()), axis=0), length, category)
 

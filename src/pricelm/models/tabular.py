@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from pricelm.catalog.quantities import quantity_frame
 from pricelm.models.member import FitContext
 from pricelm.models.text import FeatureColumns, headline, is_chinese, long_text, strings
+from pricelm.models.trees import read_trees, write_trees
 
 _TOPICS = 48
 _RAREST_VALUE = 3
@@ -45,8 +46,8 @@ class TabularMember:
     name = "tabular"
 
     def refusal(self, listings: pd.DataFrame, features: FeatureColumns) -> str:
-        """Refuse fewer than 20 listings: a tree would have nothing to split."""
-        return "" if len(listings) >= 20 else f"{len(listings)} listings are too few for boosted trees"
+        """Refuse fewer than 10 listings: a tree would have nothing to split."""
+        return "" if len(listings) >= 10 else f"{len(listings)} listings are too few for boosted trees"
 
     def fit(self, listings: pd.DataFrame, target: np.ndarray, context: FitContext) -> TabularMember:
         """Learn log prices from attributes and facts."""
@@ -70,7 +71,7 @@ class TabularMember:
     def save(self, folder: Path) -> None:
         """Write the trees as LightGBM text, the codes and topics as JSON and safetensors."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "trees.txt").write_text(self.booster_.model_to_string(), encoding="utf-8")
+        write_trees(self.booster_, folder / "trees.txt")
         document = {
             "features": self.features.to_dict(),
             "values": self.values_,
@@ -91,7 +92,7 @@ class TabularMember:
         topics = load_file(folder / "topics.safetensors")
         member.topic_idf_, member.components_ = topics["idf"], topics["components"]
         member._build_vectorizer()
-        member.booster_ = lightgbm.Booster(model_str=(folder / "trees.txt").read_text(encoding="utf-8"))
+        member.booster_ = read_trees(folder / "trees.txt")
         return member
 
     def _categories(self, listings: pd.DataFrame) -> dict[str, list[str]]:

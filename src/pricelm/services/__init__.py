@@ -1,2 +1,3 @@
-"""Services: one file a use case: reading, training, evaluating, quoting, put together for the entry points.
+"""Services: one file a use case: reading, training, evaluating, pricing and quoting, put together for the
+entry points. They print nothing; what happens is told to a :class:`pricelm.core.protocols.Progress`.
 """

@@ -1,2 +1,1 @@
-"""Serving: a bundle made fast. It never imports torch.
-"""
+"""Serving: a bundle made fast. It never imports torch."""

@@ -1,2 +1,1 @@
-"""Storage: the only room that speaks SQL.
-"""
+"""Storage: the only room that speaks SQL."""

@@ -1,2 +1,1 @@
-"""Web: the HTTP interface and the console.
-"""
+"""Web: the HTTP interface and the console."""

@@ -90,6 +90,16 @@ def test_too_few_prices_fail_the_piece(tmp_path, tiny_set, counting_predictor):
     assert "one a test row, got 3" in piece.facts["reason"]
 
 
+def test_an_interval_without_two_ends_fails_the_piece(tmp_path, tiny_set, counting_predictor):
+    predictor = counting_predictor()
+    n = len(tiny_set.folds[0].test)
+    ends = {"lower": np.full(n, 1.0), "upper": np.full(n, np.nan)}
+    predictor.run = lambda task: Outcome(np.ones(n), 0.0, 0.0, ends)
+    assert "two finite ends" in run_piece(tiny_set, 0, predictor, Store(tmp_path)).facts["reason"]
+    predictor.run = lambda task: Outcome(np.ones(n), 0.0, 0.0, {**ends, "upper": np.full(n, 2.0)})
+    assert run_piece(tiny_set, 0, predictor, Store(tmp_path)).done
+
+
 def test_work_files_of_a_finished_piece_are_removed_those_of_a_failed_one_stay(
     tmp_path, tiny_set, counting_predictor
 ):

@@ -26,7 +26,9 @@ def test_a_split_has_the_share_asked_for_and_depends_on_the_seed_alone():
 
 
 def test_titles_that_differ_in_case_width_and_punctuation_are_equal():
-    groups = title_groups(pd.Series(["Red Mug, 2-pack", "red  mug 2 pack", "Ｒｅｄ mug: 2 PACK", "red mug 3 pack"]))
+    groups = title_groups(
+        pd.Series(["Red Mug, 2-pack", "red  mug 2 pack", "Ｒｅｄ mug: 2 PACK", "red mug 3 pack"])
+    )
     assert groups[0] == groups[1] == groups[2] != groups[3]
     assert normalized_title("【双11】洗面奶") == "双11 洗面奶"
 
@@ -66,5 +68,5 @@ def test_mercari_has_the_official_folds_and_no_free_listing(tmp_path):
     assert len(data.listings) == 50
     tested = np.concatenate([fold.test for fold in data.folds])
     assert sorted(tested) == list(range(50))
-    # KFold(5, shuffle=True, random_state=42) on 50 rows begins its first test fold with these
-    assert data.folds[0].test[:4].tolist() == [4, 13, 17, 24] or len(data.folds) == 5
+    # what KFold(5, shuffle=True, random_state=42) has tested first ever since the split was published
+    assert data.folds[0].test.tolist() == [13, 17, 19, 25, 26, 30, 32, 39, 45, 48]

@@ -40,6 +40,9 @@ def test_a_cost_with_missing_values_is_near_equal_and_its_share_is_told(price: n
     cost[: N_ROWS // 4] = np.nan
     (leak,) = find_leaks(pd.DataFrame({"cost": cost}), ColumnMap(numeric=("cost",)), price)
     assert (leak.kind, leak.share) == ("near-equal", 0.75)
+    copy = np.where(np.isnan(cost), np.nan, price)
+    (leak,) = find_leaks(pd.DataFrame({"copy": copy}), ColumnMap(numeric=("copy",)), price)
+    assert (leak.kind, leak.share) == ("equal", 0.75)
 
 
 def test_the_price_in_another_currency_is_near_equal_at_any_scale(price: np.ndarray) -> None:
@@ -58,8 +61,10 @@ def test_facts_about_the_product_are_no_leaks(price: np.ndarray) -> None:
         "carat": np.exp(np.log(price) / 1.7 - 3 + rng.normal(0, 0.05, N_ROWS)),
         # the same slope in another unit
         "floor_area": price * 12 * np.exp(rng.normal(0, 0.3, N_ROWS)),
-        # the same unit, but loosely
-        "warranty_fee": price * np.exp(rng.normal(0, 1.2, N_ROWS)),
+        # about as large as the price, but with another slope
+        "watts": np.exp(3 + 2 * (np.log(price) - 3) + rng.normal(0, 0.05, N_ROWS)),
+        # the same unit and spread, but loosely
+        "warranty_fee": np.exp(3 + 0.6 * (np.log(price) - 3) + rng.normal(0, 0.8, N_ROWS)),
     }
     assert leaks_of(price, **facts) == {}
 
@@ -93,7 +98,7 @@ def test_thousands_separators_are_read() -> None:
 
 def test_other_numbers_in_the_text_are_no_prices() -> None:
     price = np.arange(10.0, 10.0 + N_ROWS)
-    texts = [f"size {p:.0f}, model {p:.0f}X, ${p + 1:.0f} elsewhere, v{p:.0f}.0.1" for p in price]
+    texts = [f"size {p:.0f}, model {p:.0f}X, ${p + 1:.0f} elsewhere, {p:.2f}.1" for p in price]
     assert find_leaks(pd.DataFrame({"name": texts}), ColumnMap(title="name"), price) == []
 
 

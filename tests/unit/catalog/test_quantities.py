@@ -99,6 +99,9 @@ def stated(text: str) -> dict[str, float]:
         ("月饼 500G", {"weight_g": 500, "total_weight_g": 500}),
         ("2万毫安", {"battery_mah": 20000}),
         ("4 x 100W", {"pack_count": 4, "power_w": 100}),
+        ("6-pack, also as 12-pack", {"pack_count": 6}),
+        ("24 ct, pack of 2", {"pack_count": 2}),
+        ("5 \u212ag", {"weight_g": 5000, "total_weight_g": 5000}),
     ],
 )
 def test_reads_what_listings_write(text: str, expected: dict[str, float]) -> None:
@@ -124,6 +127,8 @@ def test_reads_what_listings_write(text: str, expected: dict[str, float]) -> Non
         "$5 lb",
         "971788 PK",
         "0 g",
+        "3 İnch",
+        "٣ kg",
         "9" * 400 + " ml",
     ],
 )

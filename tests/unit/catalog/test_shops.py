@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pricelm.catalog import shops
+from pricelm.catalog import grocery
 from pricelm.catalog.shops import load_shop
 from pricelm.core.errors import ConfigError, DataError, MissingExtraError
 
@@ -37,10 +37,10 @@ def till(tmp_path: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> P
         columns=["product_id", "department", "brand", "product_category", "product_type", "package_size"],
     )
     sales = [
-        *[(1, 2, 5.00, 1.00, 0.0)] * 3,  # 6.00 for two: 3.00 each, loyalty discount given back
-        *[(1, 1, 2.50, 0.00, 0.5)] * 2,  # 3.00 with the coupon
+        *[(1, 2, 6.00, 0.00, 0.0)] * 2,
+        *[(1, 1, 2.50, 0.00, 0.5)] * 3,  # 3.00 before the coupon
         (1, 1, 9.99, 0.0, 0.0),  # one odd sale does not move the median
-        *[(2, 3, 1.0, 0.0, 0.0)] * 5,  # a third of a dollar: rounded to cents
+        *[(2, 3, 0.6, 0.4, 0.0)] * 5,  # 1.00 for three before the loyalty discount: rounded to cents
         *[(3, 1, 2.0, 0.0, 0.0)] * 4,  # too few transactions
         *[(4, 1, float(price), 0.0, 0.0) for price in range(2, 12)],  # no stable price
         *[(5, 1, 2.0, 0.0, 0.0)] * 9,  # no product
@@ -51,7 +51,7 @@ def till(tmp_path: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> P
     products.to_parquet(folder / "products.parquet")
     pd.DataFrame(sales, columns=columns).to_parquet(folder / "transactions.parquet")
     package = types.SimpleNamespace(__file__=str(folder.parent / "__init__.py"))
-    monkeypatch.setattr(shops, "require", lambda *args, **kwargs: package)
+    monkeypatch.setattr(grocery, "require", lambda *args, **kwargs: package)
     return folder
 
 
@@ -79,13 +79,13 @@ def test_the_price_is_the_median_regular_shelf_price_of_one_unit(till: Path) -> 
 
 def count_aggregations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     calls: list[Path] = []
-    original = shops._shelf_prices
+    original = grocery._shelf_prices
 
     def counted(path: Path) -> pd.DataFrame:
         calls.append(path)
         return original(path)
 
-    monkeypatch.setattr(shops, "_shelf_prices", counted)
+    monkeypatch.setattr(grocery, "_shelf_prices", counted)
     return calls
 
 
@@ -159,7 +159,7 @@ def test_no_home_no_cache(till: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(shops.Path, "home", homeless)
+    monkeypatch.setattr(grocery.Path, "home", homeless)
     assert len(load_shop().listings) == 2
 
 

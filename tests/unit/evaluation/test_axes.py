@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricelm.evaluation.axes import Scale, padded, short_number
@@ -19,6 +19,7 @@ from pricelm.evaluation.strips import bar_scale, bar_strip, interval_strip, pric
 SPANS = st.tuples(st.floats(1e-3, 1e5), st.floats(1.01, 1e4)).map(lambda pair: (pair[0], pair[0] * pair[1]))
 
 
+@settings(deadline=None, max_examples=50)
 @given(SPANS, st.booleans())
 def test_ticks_are_inside_ascending_and_few(span: tuple[float, float], log: bool) -> None:
     low, high = span
@@ -31,6 +32,7 @@ def test_ticks_are_inside_ascending_and_few(span: tuple[float, float], log: bool
         assert len(ticks) >= 2
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0.01, 1e6), min_size=1, max_size=20), st.booleans())
 def test_padding_holds_every_value(values: list[float], log: bool) -> None:
     low, high = padded(np.array(values), log=log)

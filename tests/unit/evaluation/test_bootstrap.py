@@ -111,8 +111,10 @@ def test_one_group_gives_no_interval() -> None:
 
 
 def test_resamples_of_equal_prices_are_left_out_of_r2() -> None:
-    low, high = bs.bootstrap_interval([1.0, 1.0, 2.0], [1.1, 1.0, 1.9], "r2")
-    assert np.isfinite([low, high]).all() and low <= high <= 1.0
+    actual = np.array([3.3] * 5 + [9.7])
+    # a third of the resamples miss the last row; their spread is rounding noise, not zero
+    low, high = bs.bootstrap_interval(actual, actual * 1.01, "r2")
+    assert 0.99 < low <= high < 1.0
 
 
 def test_wrong_input_is_named() -> None:

@@ -64,9 +64,8 @@ def test_rows_are_in_the_order_of_the_tables(listings: pd.DataFrame) -> None:
     n = len(listings)
     baselines = {"ridge": np.full(n, 20.0), "median guess": np.full(n, 21.0)}
     result = evaluate(ModelWithMembers(listings["price"]), listings, baselines=baselines, n_bootstrap=50)
-    order = [
-        "median guess", "ridge", "lexical", "language before tuning", "language after tuning", "tabular", "blend",
-    ]  # fmt: skip
+    members = ["lexical", "language before tuning", "language after tuning", "tabular"]
+    order = ["median guess", "ridge", *members, "blend"]
     assert list(result.metrics) == order
     table = result.table()
     assert [row["predictor"] for row in table] == order
@@ -99,6 +98,8 @@ def test_intervals_are_held_against_the_level_of_the_model(listings: pd.DataFram
     assert result.coverage.lower < 0.8 < result.coverage.upper
     assert result.mean_width.value == pytest.approx(m.mean_width(ends[:, 0], ends[:, 1]))
     curve = result.calibration_curve
+    assert curve["level"].tolist() == [0.5, 0.7, 0.8, 0.9, 0.95]
+    assert curve["rows"].tolist() == [500, 500, 1200, 500, 500]
     assert (curve["coverage"] - curve["level"]).abs().max() < 0.07
     assert curve["coverage"].is_monotonic_increasing
 
@@ -107,7 +108,7 @@ def test_only_a_sample_pays_for_the_calibration_curve(listings: pd.DataFrame) ->
     model = NoisyModel(listings["price"])
     evaluate(model, listings, n_bootstrap=10)
     assert model.asked[0] == (1200, 0.8)
-    assert [rows for rows, _ in model.asked[1:]] == [500] * 5
+    assert [rows for rows, _ in model.asked[1:]] == [500] * 4
 
 
 def test_categories_are_first_levels_and_bands_ascend(listings: pd.DataFrame) -> None:
@@ -130,6 +131,12 @@ def test_duplicate_groups_widen_the_intervals(listings: pd.DataFrame) -> None:
     assert (alone.n_groups, grouped.n_groups) == (2400, 1200)
     first, second = alone.metrics["blend"]["mae"], grouped.metrics["blend"]["mae"]
     assert second.upper - second.lower > 1.2 * (first.upper - first.lower)
+
+
+def test_duplicates_are_found_by_title_when_no_groups_are_given(listings: pd.DataFrame) -> None:
+    titled = listings.assign(title=[f"product number {row // 3} of the shop" for row in range(1200)])
+    assert evaluate(NoisyModel(listings["price"]), titled, n_bootstrap=10).n_groups < 500
+    assert evaluate(NoisyModel(listings["price"]), listings, n_bootstrap=10).n_groups == 1200
 
 
 def test_the_result_is_json_and_repeats_itself(listings: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -32,6 +32,7 @@ def test_every_metric_has_an_oracle() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ORACLES))
+@settings(deadline=None, max_examples=50)
 @given(pair=PAIRS)
 def test_metric_equals_scikit_learn(name: str, pair: np.ndarray) -> None:
     actual, predicted = pair

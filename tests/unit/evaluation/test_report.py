@@ -104,7 +104,7 @@ class Page(HTMLParser):
         self.stack.pop()
 
     def every(self, tag: str) -> list[tuple[dict[str, str | None], list[str]]]:
-        return [(attrs, self.children[i]) for i, (name, attrs) in enumerate(self.tags) if name == tag]
+        return [(attrs, self.children.get(i, [])) for i, (name, attrs) in enumerate(self.tags) if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +163,14 @@ def test_light_dark_print_and_phone_are_styled(page_text: str) -> None:
 def test_every_number_of_a_quote_is_there(page_text: str) -> None:
     for text in ("$12.50", "$8.00 to $20.00", "−$2.00", "+$3.00", "$11.50", "0.90", "For review"):
         assert text in page_text
+
+
+def test_a_listing_that_cannot_be_priced_has_a_card() -> None:
+    interval = PriceInterval(0.0, float("inf"), 0.9, "USD")
+    estimate = PriceEstimate(float("nan"), interval, "USD", abstained=True, reason="nothing to price from")
+    text = render_report(replace(made_up(), quotes=[QuotedListing("?", Quote("1", estimate))]))
+    assert "nothing to price from" in text and "no interval" in text
+    assert "inf" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S).split('id="quotes"')[1]
 
 
 def test_empty_parts_are_left_out() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -23,6 +23,7 @@ def brute_force_holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=0, max_size=12, unique=True))
 def test_holm_equals_its_definition(p_values: list[float]) -> None:
     np.testing.assert_allclose(slices.holm(p_values), brute_force_holm(p_values))
@@ -33,6 +34,7 @@ def test_holm_equals_the_known_example_of_r() -> None:
     np.testing.assert_allclose(slices.holm([0.05, 0.01, 0.03, 0.02, 0.04]), [0.09, 0.05, 0.09, 0.08, 0.09])
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_binomial_interval_equals_scipy(counts: tuple[int, int]) -> None:
     hits, rows = counts
@@ -51,16 +53,16 @@ def prices_with_hits(hits: dict[str, tuple[int, int]]) -> tuple[np.ndarray, ...]
 
 
 def test_coverage_by_group_finds_the_group_that_is_off() -> None:
-    counts = {"good": (180, 200), "bad": (143, 190), "luck": (101, 120), "small": (1, 99)}
+    counts = {"good": (180, 200), "bad": (143, 190), "luck": (101, 120), "edge": (90, 100), "small": (1, 99)}
     table = slices.coverage_by_group(*prices_with_hits(counts), level=0.9)
-    assert table["group"].tolist() == ["good", "bad", "luck"]
-    assert table["rows"].tolist() == [200, 190, 120]
-    assert table["coverage"].tolist() == pytest.approx([0.9, 143 / 190, 101 / 120])
-    raw = [stats.binomtest(hit, rows, 0.9).pvalue for hit, rows in list(counts.values())[:3]]
+    assert table["group"].tolist() == ["good", "bad", "luck", "edge"]
+    assert table["rows"].tolist() == [200, 190, 120, 100]
+    assert table["coverage"].tolist() == pytest.approx([0.9, 143 / 190, 101 / 120, 0.9])
+    raw = [stats.binomtest(hit, rows, 0.9).pvalue for hit, rows in list(counts.values())[:4]]
     np.testing.assert_allclose(table["p_value"], raw)
-    # the third is below 0.05 by itself and not after the correction for three looks
+    # the third is below 0.05 by itself and not after the correction for four looks
     assert table["p_value"].iloc[2] < 0.05
-    assert table["significant"].tolist() == [False, True, False]
+    assert table["significant"].tolist() == [False, True, False, False]
     assert (table["coverage_lower"] < table["coverage"]).all()
 
 
@@ -81,6 +83,7 @@ def test_small_groups_are_pooled() -> None:
     assert pooled.tolist() == ["a"] * 3 + [slices.SMALLER_GROUPS] * 3
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0.01, 1e6), min_size=1, max_size=60), st.integers(1, 6))
 def test_price_bands_are_at_most_as_many_as_asked(prices: list[float], n_bands: int) -> None:
     labels, edges = slices.price_bands(prices, n_bands)
@@ -104,3 +107,27 @@ def test_wrong_input_is_named() -> None:
         slices.metrics_by_slice([1.0], [1.0], ["a"], ["nope"])
     with pytest.raises(DataError, match="5 of 3"):
         slices.binomial_coverage(5, 3)
+
+
+def test_copies_of_one_product_are_not_independent_evidence() -> None:
+    hit = np.repeat([True, False], [120, 40])
+    actual = np.full(160, 5.0)
+    lower, upper = np.where(hit, 4.0, 6.0), np.full(160, 7.0)
+    group = np.full(160, "frozen meals")
+    alone = slices.coverage_by_group(actual, lower, upper, group, level=0.9)
+    copies = np.repeat(np.arange(8), 20)
+    together = slices.coverage_by_group(actual, lower, upper, group, level=0.9, clusters=copies)
+    assert alone["significant"].tolist() == [True]
+    assert together["significant"].tolist() == [False]
+    own = slices.coverage_by_group(actual, lower, upper, group, level=0.9, clusters=np.arange(160))
+    assert own["p_value"].tolist() == alone["p_value"].tolist()
+
+
+def test_many_clusters_that_are_all_off_are_found() -> None:
+    cluster = np.repeat(np.arange(100), 3)
+    hit = np.tile([True, True, False], 100)
+    actual = np.full(300, 5.0)
+    table = slices.coverage_by_group(
+        actual, np.where(hit, 4.0, 6.0), np.full(300, 7.0), np.full(300, "a"), level=0.9, clusters=cluster
+    )
+    assert table["significant"].tolist() == [True]

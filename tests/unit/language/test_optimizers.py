@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_the_rate_rises_then_never_rises_again(schedule: str) -> None:
     factors = [learning_rate_factor(step, 50, config) for step in range(50)]
     assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert factors[10] == pytest.approx(1.0)
-    assert all(later <= earlier for earlier, later in zip(factors[10:], factors[11:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(factors[10:]))
     assert min(factors) > 0
     assert factors[-1] == 1.0 if schedule == "constant" else factors[-1] < 0.05
 

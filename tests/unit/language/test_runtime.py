@@ -40,7 +40,7 @@ def test_precision_follows_the_hardware(
 
 def test_emulated_bf16_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "has_native_bf16", lambda device: False)
-    with pytest.raises(ConfigError, match="avx512_bf16.*many times slower.*'auto' or 'fp32'"):
+    with pytest.raises(ConfigError, match=r"avx512_bf16.*many times slower.*'auto' or 'fp32'"):
         resolve_precision("bf16", CPU)
 
 

@@ -264,15 +264,16 @@ def test_the_log_has_a_line_for_each_step_and_epoch(
 
 
 def test_clipping_bounds_a_step(tiny_config: MakeConfig, rows: RowsOf) -> None:
-    def moved(clip_norm: float | None) -> float:
+    def predicted(clip_norm: float | None, rate: float) -> np.ndarray:
+        one_step = {"epochs": 1, "batch_size": len(rows[0]), "warmup_share": 0.0, "weight_decay": 0.0}
         config = tiny_config(
-            optimizer="sgd", epochs=1, batch_size=96, warmup_share=0.0, schedule="constant", clip_norm=clip_norm,
-            learning_rate=1e-9, head_learning_rate=1.0, weight_decay=0.0, dropout=0.0, trainable="head",
-        )  # fmt: skip
-        model = LanguageRegressor(config).fit(*rows)
-        return float(np.abs(model.predict(rows[0]) - rows[1].mean()).max())
+            trainable="head", optimizer="sgd", head_learning_rate=rate, clip_norm=clip_norm, **one_step
+        )
+        return LanguageRegressor(config).fit(*rows).predict(rows[0])
 
-    assert moved(1e-4) < 0.1 * moved(None)
+    start = predicted(None, 1e-12)
+    assert np.abs(predicted(None, 1.0) - start).max() > 0.1
+    assert np.abs(predicted(1e-4, 1.0) - start).max() < 0.01
 
 
 @pytest.mark.parametrize("clip_norm", [1.0, None])

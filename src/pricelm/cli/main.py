@@ -1,0 +1,51 @@
+"""The entry point ``pricelm``: commands and what they share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import pricelm
+from pricelm.cli.demo import demo
+from pricelm.cli.doctor import doctor
+from pricelm.cli.evaluate import evaluate
+from pricelm.cli.exit_codes import MEANINGS
+from pricelm.cli.failures import Commands
+from pricelm.cli.predict import predict
+from pricelm.cli.quote import quote
+from pricelm.cli.train import train
+
+_EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
+
+app = typer.Typer(
+    name="pricelm",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, evaluate, predict, quote, demo, doctor):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pricelm {pricelm.__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=_EPILOG)
+def shared(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Prices things from what is written about them."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="pricelm")

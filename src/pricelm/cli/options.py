@@ -1,0 +1,117 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricelm.core.errors import ConfigError
+
+_MANY = ("text", "numeric", "categorical", "ignore")
+
+
+class PresetName(StrEnum):
+    """The dial for time against accuracy."""
+
+    fast = "fast"
+    balanced = "balanced"
+    best = "best"
+
+
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Folder of a trained model.", show_default=False)
+]
+ListingsArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="LISTINGS",
+        help="File (.csv .tsv .jsonl .parquet .xlsx; text also .gz) or database address (with --query).",
+        show_default=False,
+    ),
+]
+QueryOption = Annotated[
+    str | None, typer.Option(help="SQL query, when LISTINGS is a database address.", show_default=False)
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+PresetOption = Annotated[PresetName, typer.Option(help="Time against accuracy.")]
+ReportOption = Annotated[
+    Path | None, typer.Option(metavar="FILE.html", help="Where to write the report.", show_default=False)
+]
+
+
+def column_roles(
+    named: dict[str, str | None], texts: Sequence[str], pairs: Sequence[str]
+) -> dict[str, str | list[str]]:
+    """Read which column has which role.
+
+    Parameters
+    ----------
+    named : dict of str to str or None
+        Role to column, from options of their own; None where the option was not given.
+    texts : sequence of str
+        Columns of text, each entry one name or several with commas.
+    pairs : sequence of str
+        ``"role=column"``.
+
+    Returns
+    -------
+    dict
+        Role to column, and kind to columns, as ``infer_columns`` takes them.
+
+    Raises
+    ------
+    ConfigError
+        If a pair has no ``=``, or a role is given twice.
+
+    Examples
+    --------
+    >>> column_roles({"price": "cost", "listing_id": None}, ["name,details"], ["brand=maker"])
+    {'price': 'cost', 'text': ['name', 'details'], 'brand': 'maker'}
+    """
+    roles: dict[str, str | list[str]] = {role: column for role, column in named.items() if column}
+    many = [name.strip() for entry in texts for name in entry.split(",") if name.strip()]
+    if many:
+        roles["text"] = many
+    for pair in pairs:
+        role, sign, column = pair.partition("=")
+        role, column = role.strip(), column.strip()
+        if not (role and sign and column):
+            raise ConfigError(f"expected --column ROLE=COLUMN, for example brand=maker, got {pair!r}")
+        if role in _MANY:
+            columns = roles.setdefault(role, [])
+            assert isinstance(columns, list)
+            columns.append(column)
+        elif roles.setdefault(role, column) != column:
+            raise ConfigError(
+                f"the role {role!r} is given to {roles[role]!r} and to {column!r}; give it to one"
+            )
+    return roles
+
+
+def name_value_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """Read ``name=value`` pairs.
+
+    Raises
+    ------
+    ConfigError
+        If one has no ``=``.
+
+    Examples
+    --------
+    >>> name_value_pairs(["color=red", "note=a=b"])
+    {'color': 'red', 'note': 'a=b'}
+    """
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name.strip() and sign):
+            raise ConfigError(f"expected --set NAME=VALUE, for example color=red, got {pair!r}")
+        found[name.strip()] = value
+    return found

@@ -1,0 +1,56 @@
+"""pricelm predict: prices for a file of listings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricelm.cli.options import JsonOption, ListingsArgument, ModelArgument, QueryOption
+
+
+def predict(
+    model: ModelArgument,
+    listings: ListingsArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="File to write: .csv, .jsonl or .parquet.", show_default=False
+        ),
+    ],
+    keep_columns: Annotated[
+        bool, typer.Option("--keep-columns", help="Carry the listings' own columns along.")
+    ] = False,
+    chunk_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Listings in memory at once.",
+            show_default="10,000, or 1,000 with a language model",
+        ),
+    ] = None,
+    query: QueryOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Price a file of listings, chunk by chunk; the output appears when it is complete."""
+    from rich.text import Text
+
+    from pricelm.cli.console import TerminalProgress, print_json, stdout_console
+    from pricelm.cli.tables import counts_line, places_view
+    from pricelm.services.predicting import PredictionRequest, predict_prices
+
+    with TerminalProgress() as progress:
+        request = PredictionRequest(
+            model, listings, out, query=query, keep_columns=keep_columns, chunk_rows=chunk_rows
+        )
+        result = predict_prices(request, progress)
+    if json_output:
+        print_json(result.to_dict())
+        return
+    console = stdout_console()
+    abstained = f", {result.abstained:,} of them to be looked at" if result.abstained else ""
+    console.print(Text(f"{result.rows:,} listings priced{abstained}."))
+    if result.rejected_counts:
+        console.print(counts_line(result.rejected_counts))
+    console.print(places_view({"prices": result.out, "rejected": result.rejected}))

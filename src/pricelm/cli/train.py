@@ -1,0 +1,108 @@
+"""pricelm train: from a file of listings to a model, what it is worth, and a report."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricelm.cli.options import (
+    JsonOption,
+    ListingsArgument,
+    PresetName,
+    PresetOption,
+    QueryOption,
+    ReportOption,
+    SeedOption,
+    column_roles,
+)
+
+
+def train(
+    listings: ListingsArgument,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="MODEL", help="Folder of the model.", show_default=False)
+    ],
+    preset: PresetOption = PresetName.balanced,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Pretrained model: alias, folder or hub id.", show_default="minilm"),
+    ] = None,
+    price: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the prices.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN,COLUMN", help="Columns of text.", show_default=False)
+    ] = None,
+    listing_id: Annotated[
+        str | None, typer.Option("--id", metavar="COLUMN", help="Column of the identifiers.")
+    ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of the dates; the test listings are the latest ones."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=COLUMN",
+            help="Another role (brand, category, ...) or kind (numeric, categorical, ignore); repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Currency of the prices where the data does not say it."),
+    ] = None,
+    query: QueryOption = None,
+    keep_leaks: Annotated[
+        bool, typer.Option("--keep-leaks", help="Learn from columns that nearly equal the price.")
+    ] = False,
+    confidence_level: Annotated[float, typer.Option(help="Share of prices that an interval holds.")] = 0.9,
+    test_share: Annotated[
+        float, typer.Option(help="Share of listings kept aside to measure on; 0 learns from all.")
+    ] = 0.1,
+    seed: SeedOption = 0,
+    tuning: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Tuning options instead of the preset's.", show_default=False),
+    ] = None,
+    report: ReportOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Train a model on listings with prices, measure it on some kept aside, and write a report.
+
+    Ctrl-C stops it in good order; the same command goes on from there.
+    """
+    from pricelm.cli.console import TerminalProgress, print_json, stdout_console
+    from pricelm.cli.tables import counts_line, evaluation_view, places_view
+    from pricelm.services.training import TrainingOptions, TrainingRequest, read_tuning, train_model
+
+    options = TrainingOptions(
+        preset=preset.value,
+        backbone=backbone,
+        tuning=read_tuning(tuning) if tuning else None,
+        confidence_level=confidence_level,
+        currency=currency,
+        keep_leaks=keep_leaks,
+        test_share=test_share,
+        seed=seed,
+    )
+    named = {"price": price, "listing_id": listing_id, "listed_at": date}
+    roles = column_roles(named, text or [], column or [])
+    with TerminalProgress() as progress:
+        request = TrainingRequest(listings, out, query=query, roles=roles, options=options, report=report)
+        result = train_model(request, progress)
+    if json_output:
+        print_json(result.to_dict())
+        return
+    console = stdout_console()
+    if result.evaluation is not None:
+        console.print()
+        console.print(evaluation_view(result.evaluation.to_dict(), result.evaluation.table(), console.width))
+    if result.data.rejected:
+        console.print(counts_line(result.data.rejected))
+    console.print()
+    places = {"model": result.bundle, "report": result.report, "rejected": result.rejected}
+    model = shlex.quote(str(out))
+    commands = (f'pricelm quote {model} --title "..."', f"pricelm predict {model} NEW.csv --out prices.csv")
+    console.print(places_view(places, commands))
