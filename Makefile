@@ -13,7 +13,7 @@ PIP_ARGS ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
-# Folder of the public data sets that the benchmarks read; docs/benchmarks.md lists them.
+# Folder of the public data sets that the benchmarks read; docs/measuring.md lists them.
 DATA ?= $(firstword $(wildcard data ../shared/data) data)
 
 BIN := $(VENV)/bin
@@ -85,7 +85,8 @@ lint: $(DEV_STAMP) ## formatting, ruff, types, and who imports whom
 	$(BIN)/lint-imports
 
 bench: $(DEV_STAMP) ## measure accuracy on public data: make bench DATA=folder
-	$(BIN)/python -m benchmarks.accuracy --data $(DATA) $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) $(BENCH_ARGS); \
+	status=$$?; $(BIN)/python -m benchmarks.render && exit $$status
 
 docs: $(DEV_STAMP) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -164,6 +164,7 @@ class Calibration:
 
     def _features(self, inputs: IntervalInputs) -> np.ndarray:
         codes = self.groups_.category_codes(inputs.category)[:, :_CATEGORY_FEATURES].astype(float)
+        codes[codes < 0] = np.nan
         return np.column_stack([codes, inputs.predicted, inputs.disagreement, np.log1p(inputs.length)])
 
     def _distances(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
