@@ -31,5 +31,8 @@ def listings_frame(rows: int = 240, *, seed: int = 0) -> pd.DataFrame:
     )
 
 
-ROLES = ("--price", "cost", "--id", "sku", "--column", "brand=maker", "--column", "category=group")
-"""The options that name the roles which cannot be inferred from the columns' names."""
+ROLE_NAMES = {"price": "cost", "listing_id": "sku", "brand": "maker", "category": "group"}
+"""The roles of the columns, as training takes them."""
+
+ROLE_OPTIONS = ("--price", "cost", "--id", "sku", "--column", "brand=maker", "--column", "category=group")
+"""The same for the command line."""

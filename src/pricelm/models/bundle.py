@@ -28,7 +28,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from pricelm.catalog.columns import ColumnMap
-from pricelm.core.errors import BundleError, BundleVersionError, PricelmError
+from pricelm.core.errors import BundleError, BundleVersionError, MissingExtraError
 from pricelm.language.config import TuningConfig
 from pricelm.models.blend import Blend
 from pricelm.models.calibration import Calibration
@@ -119,7 +119,7 @@ def load_model(path: str | Path) -> PriceModel:
     _check_index(folder)
     try:
         return _read_parts(folder, document)
-    except PricelmError:
+    except (BundleError, MissingExtraError):
         raise
     except Exception as error:
         raise BundleError(

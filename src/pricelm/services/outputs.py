@@ -43,6 +43,9 @@ def replaced_file(target: Path) -> Iterator[Path]:
     draft = target.with_name(f".{target.name}-{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
         yield draft
         draft.replace(target)
     except OSError as error:

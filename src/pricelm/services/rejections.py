@@ -63,6 +63,8 @@ class RejectedRows:
 
     def add(self, rejected: pd.DataFrame) -> None:
         """Add rows with the columns row, column, value and reason."""
+        if rejected.empty:
+            return
         self.counts.update(rejected["reason"].str.split(":").str[0].tolist())
         try:
             append_rejected(self._draft, rejected)

@@ -255,3 +255,8 @@ def test_dates(values: list[object], second: str | None) -> None:
     dates = to_dates(pd.Series(values, index=[3, 4]))
     assert dates.dtype == "datetime64[ns]" and dates.index.tolist() == [3, 4]
     assert dates.loc[4] == pd.Timestamp(second) if second else pd.isna(dates.loc[4])
+
+
+def test_one_date_that_must_be_day_first_decides_for_the_column() -> None:
+    dates = to_dates(pd.Series(["01/02/2024", "25/12/2023"]))
+    assert dates.tolist() == [pd.Timestamp("2024-02-01"), pd.Timestamp("2023-12-25")]

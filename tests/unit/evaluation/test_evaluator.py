@@ -131,6 +131,8 @@ def test_duplicate_groups_widen_the_intervals(listings: pd.DataFrame) -> None:
     assert (alone.n_groups, grouped.n_groups) == (2400, 1200)
     first, second = alone.metrics["blend"]["mae"], grouped.metrics["blend"]["mae"]
     assert second.upper - second.lower > 1.2 * (first.upper - first.lower)
+    first, second = alone.coverage, grouped.coverage
+    assert second.upper - second.lower > 1.2 * (first.upper - first.lower)
 
 
 def test_duplicates_are_found_by_title_when_no_groups_are_given(listings: pd.DataFrame) -> None:
@@ -167,3 +169,10 @@ def test_one_listing_has_no_intervals_and_still_no_nan_in_json() -> None:
 def test_listings_without_prices_are_refused(frame: pd.DataFrame, words: str) -> None:
     with pytest.raises(DataError, match=words):
         evaluate(NoisyModel(pd.Series([1.0])), frame)
+
+
+def test_bands_are_of_predicted_prices_since_actual_ones_would_look_off(listings: pd.DataFrame) -> None:
+    model = NoisyModel(listings["price"])
+    result = evaluate(model, listings, n_bootstrap=10)
+    first_edge = float(result.coverage_by_band["group"].iloc[0].removeprefix("below "))
+    assert first_edge == pytest.approx(np.quantile(model.predict(listings), 0.2), abs=0.006)

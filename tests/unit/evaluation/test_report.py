@@ -227,7 +227,7 @@ def test_a_failed_write_keeps_the_earlier_report(tmp_path: Path, monkeypatch: py
     before = path.read_bytes()
 
     def full_disk(self: Path, *args: object, **options: object) -> int:
-        self.touch()
+        self.write_bytes(b"half a repo")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full_disk)

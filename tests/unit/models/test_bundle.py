@@ -150,7 +150,9 @@ def test_a_model_without_comparables_comes_back(tmp_path: Path) -> None:
 def test_a_bundle_is_plain_files(saved: Path) -> None:
     contents = files_of(saved)
     assert {Path(name).suffix for name in contents} == KINDS
-    assert {"model.json", "card.md", "blend.json", "files.json", "calibration/calibration.json"} <= set(contents)
+    assert {"model.json", "card.md", "blend.json", "files.json", "calibration/calibration.json"} <= set(
+        contents
+    )
     for name, content in contents.items():
         if name.endswith(".json"):
             json.loads(content)
@@ -162,7 +164,9 @@ def test_a_bundle_is_plain_files(saved: Path) -> None:
             header = int.from_bytes(content[:8], "little")
             json.loads(content[8 : 8 + header])
     # the marks of a pickle of protocol 2 to 5, and of the archive that torch.save writes
-    assert not any(content[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} for content in contents.values())
+    assert not any(
+        content[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"} for content in contents.values()
+    )
     assert not any(content[:4] == b"PK\x03\x04" for content in contents.values())
 
 
@@ -271,10 +275,8 @@ def test_another_kind_of_model_json_is_refused(copy: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["parameters", "columns", "features", "members", "tuning", "training"])
-@pytest.mark.parametrize("value", [None, "x", 5])
+@pytest.mark.parametrize("value", [["nonsense"], "x", 5])
 def test_a_field_of_another_form_is_a_broken_bundle(copy: Path, field: str, value: object) -> None:
-    if (field, value) in {("tuning", None)} or field == "training":
-        value = ["nonsense"] if field == "tuning" else value
     edit_document(copy, **{field: value})
     if field == "training":  # only shown, never read
         assert PriceModel.load(copy).training_ == value
@@ -343,7 +345,9 @@ def test_an_old_bundle_is_replaced_whole(fast_model: PriceModel, copy: Path, new
     assert [path.name for path in copy.parent.iterdir()] == ["copy"]
 
 
-def test_an_empty_folder_is_taken_and_missing_parents_are_made(fast_model: PriceModel, tmp_path: Path) -> None:
+def test_an_empty_folder_is_taken_and_missing_parents_are_made(
+    fast_model: PriceModel, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     assert fast_model.save(tmp_path / "empty") == tmp_path / "empty"
     assert fast_model.save(str(tmp_path / "a" / "b" / "c")).is_dir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_higher_levels_hold_the_lower_ones(n: int, shrink: bool) -> None:
     calibration = Calibration(LEVEL, shrink=shrink).fit(inputs, truth)
     levels = [0.05, 0.3, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999]
     intervals = [calibration.interval(new, level) for level in levels]
-    for narrow, wide in zip(intervals, intervals[1:], strict=False):
+    for narrow, wide in pairwise(intervals):
         assert (wide[:, 0] <= narrow[:, 0]).all()
         assert (narrow[:, 1] <= wide[:, 1]).all()
     assert (intervals[0][:, 0] <= new.predicted).all()

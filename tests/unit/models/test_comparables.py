@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from pricelm.models.comparables import ComparableIndex
 from pricelm.models.ngrams import NgramFeatures
@@ -93,3 +94,14 @@ def test_a_saved_index_finds_the_same(
     assert loaded.search(new_checked[0], ngrams, 4) == index.search(new_checked[0], ngrams, 4)
     suffixes = {file.suffix for file in (tmp_path / "comparables").iterdir()}
     assert suffixes == {".parquet", ".safetensors"}
+
+
+def test_vectors_that_point_outside_are_refused(index: ComparableIndex, tmp_path: Path) -> None:
+    """Sparse products do not check columns: a wrong one would read foreign memory."""
+    index.save(tmp_path)
+    arrays = load_file(tmp_path / "vectors.safetensors")
+    arrays["indices"] = arrays["indices"].copy()
+    arrays["indices"][-1] = 2_000_000_000
+    save_file(arrays, tmp_path / "vectors.safetensors")
+    with pytest.raises(ValueError, match="column"):
+        ComparableIndex.load(tmp_path)

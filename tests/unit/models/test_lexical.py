@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -26,23 +27,30 @@ def test_it_prices_new_listings_by_their_words(member: LexicalMember, new_checke
     assert r2_score(new_checked[1], member.predict(new_checked[0])) > 0.8
 
 
-def test_it_is_the_mean_of_a_ridge_and_a_network(
-    member: LexicalMember, checked: Checked, new_checked: tuple
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+def test_it_is_the_weighted_mean_of_a_ridge_and_a_network(
+    share: float, member: LexicalMember, checked: Checked, new_checked: tuple
 ) -> None:
     known, new = (member.ngrams_.transform(frame) for frame in (checked[0], new_checked[0]))
-    ridge = Ridge(alpha=member.alpha_, solver="lsqr", tol=1e-10).fit(known, checked[2])
-    expected = (ridge.predict(new) + member.network_.predict(new)) / 2
-    np.testing.assert_allclose(member.predict(new_checked[0]), expected, atol=5e-3)
+    ridge = Ridge(alpha=member.alpha_, solver="sparse_cg", tol=1e-4).fit(known, checked[2])
+    mixed = copy(member)
+    mixed.network_share_ = share
+    expected = (1 - share) * ridge.predict(new) + share * member.network_.predict(new)
+    np.testing.assert_allclose(mixed.predict(new_checked[0]), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(("signal", "alpha"), [(1.0, 1.0), (0.0, 16.0)])
-def test_the_penalty_follows_the_signal(
-    signal: float, alpha: float, checked: Checked, context: FitContext
-) -> None:
+def test_the_penalty_follows_the_signal(checked: Checked, context: FitContext) -> None:
     frame, _, target = checked
     noise = np.random.default_rng(0).normal(0, 1, len(target))
-    fitted = LexicalMember().fit(frame, signal * target + (1 - signal) * noise, context)
-    assert fitted.alpha_ == alpha
+    clear, noisy = (LexicalMember().fit(frame, values, context).alpha_ for values in (target, noise))
+    assert clear <= 1.0
+    assert noisy == 16.0
+
+
+def test_a_handful_of_rows_chooses_nothing(checked: Checked, context: FitContext) -> None:
+    frame, _, target = checked
+    few = LexicalMember().fit(frame.head(49), target[:49], context)
+    assert (few.alpha_, few.network_share_) == (1.0, 0.5)
 
 
 def test_it_refuses_listings_without_words() -> None:
@@ -62,7 +70,7 @@ def test_it_comes_back_from_its_folder_as_it_was(
 ) -> None:
     member.save(tmp_path / "lexical")
     loaded = LexicalMember.load(tmp_path / "lexical")
-    assert loaded.alpha_ == member.alpha_
+    assert (loaded.alpha_, loaded.network_share_) == (member.alpha_, member.network_share_)
     np.testing.assert_allclose(
         loaded.predict(new_checked[0]), member.predict(new_checked[0]), rtol=0, atol=1e-12
     )

@@ -120,7 +120,9 @@ def test_unfitted_features_are_no_columns(checked: Checked) -> None:
 def test_a_saved_vocabulary_gives_the_same_matrix(language: str, checked: Checked, tmp_path: Path) -> None:
     frame, attributes = checked[0], checked[1]
     if language == "chinese":
-        frame = listings(title=["护肤套装 50ml", "护肤礼盒", "面霜"] * 5, description=["保湿", "补水", ""] * 5)
+        frame = listings(
+            title=["护肤套装 50ml", "护肤礼盒", "面霜"] * 5, description=["保湿", "补水", ""] * 5
+        )
     elif language == "no facts":
         frame, attributes = listings(title=["red cup", "blue pot"] * 4), FeatureColumns()
     features = NgramFeatures(attributes)

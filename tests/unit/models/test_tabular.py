@@ -78,9 +78,7 @@ def test_titles_with_many_words_get_topics(tmp_path: Path) -> None:
 
 def test_column_names_that_json_escapes_are_no_trouble() -> None:
     frame = pd.DataFrame({"title": ["a", "b"] * 30, 'si"ze: [cm]': np.arange(60.0)})
-    member = TabularMember().fit(
-        frame, np.arange(60.0), FitContext(FeatureColumns(numeric=('si"ze: [cm]',)))
-    )
+    member = TabularMember().fit(frame, np.arange(60.0), FitContext(FeatureColumns(numeric=('si"ze: [cm]',))))
     assert np.corrcoef(member.predict(frame), np.arange(60.0))[0, 1] > 0.9
 
 

@@ -56,7 +56,10 @@ def test_a_brand_that_the_title_names_is_not_repeated(title: str) -> None:
 
 def test_numbers_are_written_plainly() -> None:
     listing = pd.DataFrame({"title": ["cup", "pot"], "weight": [10.0, 2.25]})
-    assert compose_text(listing, FeatureColumns(numeric=("weight",))) == ["cup. weight 10", "pot. weight 2.25"]
+    assert compose_text(listing, FeatureColumns(numeric=("weight",))) == [
+        "cup. weight 10",
+        "pot. weight 2.25",
+    ]
 
 
 def test_strings_are_empty_where_nothing_is() -> None:

@@ -1,0 +1,36 @@
+"""What a training costs, before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pricelm.core.errors import OutputError
+from pricelm.language.config import TuningConfig
+from pricelm.models.presets import derive_plan
+from pricelm.services.cost import TuningCost, tuning_cost
+
+
+def test_the_cost_counts_every_copy(tiny_backbone: Path) -> None:
+    weights = (tiny_backbone / "model.safetensors").stat().st_size
+    plan = derive_plan("best", 10_000, backbone=str(tiny_backbone), tuning=None)
+    cost = tuning_cost(plan, 10_000)
+    assert (cost.texts, cost.epochs) == (2 * 8_000, plan.tuning.epochs)
+    assert cost.disk_bytes == (6 + 2 * 2) * weights
+
+
+def test_tuning_takes_longer_without_bf16_and_a_frozen_encoder_is_read_once() -> None:
+    cost = TuningCost(1000, 3, 0)
+    full, head = TuningConfig(), TuningConfig(trainable="head")
+    assert cost.seconds(100, full, native_bf16=False) > cost.seconds(100, full, native_bf16=True) > 30
+    assert cost.seconds(100, TuningConfig(precision="fp32"), native_bf16=True) == cost.seconds(
+        100, full, native_bf16=False
+    )
+    assert cost.seconds(100, head, native_bf16=True) == 10
+
+
+def test_the_disk_is_asked_where_the_folder_will_be(tmp_path: Path) -> None:
+    TuningCost(1, 1, 1000).check_disk(tmp_path / "not" / "yet" / "there")
+    with pytest.raises(OutputError, match="choose another disk"):
+        TuningCost(1, 1, 1 << 60).check_disk(tmp_path / "not" / "yet" / "there")
