@@ -16,14 +16,14 @@ from sklearn.linear_model import Ridge
 
 from pricelm.models.member import FitContext
 from pricelm.models.ngrams import NgramFeatures
-from pricelm.models.sparse_network import SMALL_DATA_ROWS, SparseNetwork, SparseNetworkConfig
+from pricelm.models.sparse_network import SparseNetwork
 from pricelm.models.text import FeatureColumns, headline, long_text
 
 _ALPHAS = (0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 8.0, 16.0)
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_EQUAL_SHARE = 0.5
+_FEWEST_ROWS_FOR_THE_NETWORK = 2000
 _ROWS_TO_CHOOSE_ALPHA = 30_000
 _FEWEST_ROWS_TO_CHOOSE = 50
+_NETWORK_FILE = "network.safetensors"
 
 
 class LexicalMember:
@@ -33,9 +33,8 @@ class LexicalMember:
     ----------
     alpha_ : float
         Ridge penalty, chosen on a fifth of the rows kept aside.
-    network_share_ : float
-        Weight of the network against the ridge: a half, and below 4,000 rows what those rows kept
-        aside say.
+    network_ : SparseNetwork or None
+        None below 2,000 rows, where it would hardly move from its start.
     """
 
     name = "lexical"
@@ -51,28 +50,30 @@ class LexicalMember:
         """Learn log prices from n-grams."""
         self.ngrams_ = NgramFeatures(context.features)
         matrix = self.ngrams_.fit_transform(listings)
-        self.alpha_, self.network_share_ = _choose(matrix, target, context.seed)
+        self.alpha_ = _choose_alpha(matrix, target, context.seed)
         ridge = _ridge(self.alpha_).fit(matrix, target)
         self.coefficients_ = np.asarray(ridge.coef_, dtype=np.float64)
         self.intercept_ = float(ridge.intercept_)
-        self.network_ = _network(matrix, target, context.seed)
+        self.network_ = None
+        if len(target) >= _FEWEST_ROWS_FOR_THE_NETWORK:
+            self.network_ = SparseNetwork().fit(matrix, target, seed=context.seed)
         return self
 
     def predict(self, listings: pd.DataFrame) -> np.ndarray:
-        """Return log prices, the weighted mean of ridge and network."""
+        """Return log prices, the mean of ridge and network."""
         matrix = self.ngrams_.transform(listings)
         linear = matrix @ self.coefficients_ + self.intercept_
-        return (1 - self.network_share_) * linear + self.network_share_ * self.network_.predict(matrix)
+        return linear if self.network_ is None else (linear + self.network_.predict(matrix)) / 2
 
     def save(self, folder: Path) -> None:
         """Write vocabulary, coefficients and network."""
         self.ngrams_.save(folder)
-        self.network_.save(folder / "network.safetensors")
+        if self.network_ is not None:
+            self.network_.save(folder / _NETWORK_FILE)
         ridge = {
             "coefficients": self.coefficients_,
             "intercept": np.array([self.intercept_]),
             "alpha": np.array([self.alpha_]),
-            "network_share": np.array([self.network_share_]),
         }
         save_file(ridge, folder / "ridge.safetensors")
 
@@ -84,8 +85,8 @@ class LexicalMember:
         ridge = load_file(folder / "ridge.safetensors")
         member.coefficients_ = ridge["coefficients"]
         member.intercept_, member.alpha_ = float(ridge["intercept"][0]), float(ridge["alpha"][0])
-        member.network_share_ = float(ridge["network_share"][0])
-        member.network_ = SparseNetwork.load(folder / "network.safetensors")
+        network = folder / _NETWORK_FILE
+        member.network_ = SparseNetwork.load(network) if network.is_file() else None
         return member
 
 
@@ -93,24 +94,11 @@ def _ridge(alpha: float) -> Ridge:
     return Ridge(alpha=alpha, solver="sparse_cg", tol=1e-4)
 
 
-def _network(matrix: sparse.csr_matrix, target: np.ndarray, seed: int) -> SparseNetwork:
-    return SparseNetwork(SparseNetworkConfig.for_rows(matrix.shape[0])).fit(matrix, target, seed=seed)
-
-
-def _choose(matrix: sparse.csr_matrix, target: np.ndarray, seed: int) -> tuple[float, float]:
-    """Choose the ridge penalty and, for small data, the share of the network."""
+def _choose_alpha(matrix: sparse.csr_matrix, target: np.ndarray, seed: int) -> float:
     if matrix.shape[0] < _FEWEST_ROWS_TO_CHOOSE:
-        return 1.0, _EQUAL_SHARE
+        return 1.0
     order = np.random.default_rng(seed).permutation(matrix.shape[0])[:_ROWS_TO_CHOOSE_ALPHA]
     cut = len(order) // 5
     aside, rest = order[:cut], order[cut:]
     guesses = [_ridge(alpha).fit(matrix[rest], target[rest]).predict(matrix[aside]) for alpha in _ALPHAS]
-    best = int(np.argmin([np.mean((guess - target[aside]) ** 2) for guess in guesses]))
-    if matrix.shape[0] >= SMALL_DATA_ROWS:
-        return _ALPHAS[best], _EQUAL_SHARE
-    other = _network(matrix[rest], target[rest], seed).predict(matrix[aside])
-    errors = [
-        float(np.mean(((1 - share) * guesses[best] + share * other - target[aside]) ** 2))
-        for share in _SHARES
-    ]
-    return _ALPHAS[best], _SHARES[int(np.argmin(errors))]
+    return _ALPHAS[int(np.argmin([np.mean((guess - target[aside]) ** 2) for guess in guesses]))]

@@ -21,9 +21,7 @@ from scipy import sparse
 
 from pricelm.core.extras import require
 
-SMALL_DATA_ROWS = 4000
 _ROWS_A_BLOCK = 20_000
-_UPDATES_OF_SMALL_DATA = 1000
 
 
 @dataclass(frozen=True)
@@ -47,20 +45,6 @@ class SparseNetworkConfig:
     epochs: int = 3
     batch_size: int = 64
     learning_rate: float = 1e-3
-
-    @classmethod
-    def for_rows(cls, n_rows: int) -> SparseNetworkConfig:
-        """Return the defaults, with smaller batches, larger steps and more passes below 4,000 rows.
-
-        Examples
-        --------
-        >>> SparseNetworkConfig.for_rows(500).epochs
-        20
-        """
-        if n_rows >= SMALL_DATA_ROWS:
-            return cls()
-        epochs = math.ceil(_UPDATES_OF_SMALL_DATA * 16 / max(n_rows, 1))
-        return cls(epochs=min(20, max(cls.epochs, epochs)), batch_size=16, learning_rate=3e-3)
 
 
 class SparseNetwork:

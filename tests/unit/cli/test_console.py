@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 from rich.console import Console
@@ -82,6 +83,9 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
         progress.start("tuning", 4)
         progress.advance(2, "loss 0.5")
         progress.say("epoch 1")
+        end = time.monotonic() + 30
+        while "50%" not in out.getvalue() and time.monotonic() < end:
+            time.sleep(0.05)  # the bar is drawn ten times a second, by a thread of its own
     text = out.getvalue()
     assert "50%" in text and "loss 0.5" in text and "epoch 1" in text and "✓ tuning" in text
 
