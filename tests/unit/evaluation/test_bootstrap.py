@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -126,12 +124,3 @@ def test_wrong_input_is_named() -> None:
         bs.Resampling(n=1)
     with pytest.raises(ConfigError, match="level between 0 and 1"):
         bs.Resampling(level=95)
-
-
-def test_ten_thousand_rows_take_seconds() -> None:
-    actual, _ = noisy_prices(10_000)
-    predictions = {str(seed): noisy_prices(10_000, seed)[1] for seed in range(5)}
-    names = ("mae", "mdape", "rmsle", "r2_log", "rmse", "wape")
-    started = time.process_time()
-    bs.resample(actual, predictions, {name: name for name in names})
-    assert time.process_time() - started < 6.0
