@@ -95,19 +95,16 @@ def shrunk_weights(chain: Sequence[int], chains: np.ndarray) -> tuple[np.ndarray
     weights : ndarray of shape (n,)
         Non-negative, summing to one.
     rows : float
-        How many rows the weights are worth at the top category, for finite-sample corrections.
+        How many rows decide, for the finite-sample correction: all, since all take part.
     """
     weights = np.full(len(chains), 1 / len(chains))
-    rows = float(len(chains))
     for column, group in enumerate(chain):
         members = chains[:, column] == group
         count = int(members.sum())
         if group == _UNKNOWN or count == 0:
             continue
         weights = (members + _PSEUDO_ROWS * weights) / (count + _PSEUDO_ROWS)
-        if column == 0:
-            rows = count + _PSEUDO_ROWS
-    return weights, rows
+    return weights, float(len(chains))
 
 
 def mondrian_weights(chain: Sequence[int], chains: np.ndarray) -> tuple[np.ndarray, float]:

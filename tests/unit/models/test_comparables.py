@@ -103,5 +103,5 @@ def test_vectors_that_point_outside_are_refused(index: ComparableIndex, tmp_path
     arrays["indices"] = arrays["indices"].copy()
     arrays["indices"][-1] = 2_000_000_000
     save_file(arrays, tmp_path / "vectors.safetensors")
-    with pytest.raises(ValueError, match="column"):
+    with pytest.raises(ValueError, match="indices must be"):
         ComparableIndex.load(tmp_path)

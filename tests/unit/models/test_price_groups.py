@@ -49,7 +49,7 @@ def test_each_group_is_mixed_with_its_parent_as_fifty_rows() -> None:
     top = (1 + 50 * everybody) / 60, 50 * everybody / 60
     band = (1 + 50 * top[0]) / 60, 50 * top[1] / 60
     np.testing.assert_allclose(weights, [band[0]] * 10 + [band[1]] * 90)
-    assert rows == 60
+    assert rows == 100
 
 
 def test_a_listing_of_no_known_group_is_one_of_all() -> None:
