@@ -95,10 +95,8 @@ def test_dirty_rows_are_counted_and_the_rest_is_learned_from(tmp_path: Path) -> 
     writer.writerows(dirty_rows())
     text.write("S9,only two\nS8,six,cells,in,this,row\n")
     (tmp_path / "l.csv").write_text(text.getvalue(), encoding="utf-8")
-    result = run(
-        "train", tmp_path / "l.csv", "-o", tmp_path / "m", "--preset", "fast", "--currency", "USD", *ROLE_OPTIONS,
-        "--json",
-    )  # fmt: skip
+    options = ("--preset", "fast", "--currency", "USD", *ROLE_OPTIONS, "--json")
+    result = run("train", tmp_path / "l.csv", "-o", tmp_path / "m", *options)
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
     counts = document["rejected_counts"]

@@ -89,7 +89,7 @@ def test_ctrl_c_during_tuning_leaves_a_state_that_the_same_command_finishes(
     tuning = {
         "backbone": str(tiny_backbone),
         "max_length": 16,
-        "epochs": 40,
+        "epochs": 12,
         "batch_size": 4,
         "precision": "fp32",
     }

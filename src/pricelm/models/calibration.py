@@ -27,7 +27,7 @@ from pricelm.models.price_groups import PriceGroups, mondrian_weights, shrunk_we
 from pricelm.models.trees import read_trees, write_trees
 
 _FEWEST_ROWS_FOR_QUANTILES = 400
-# In few folds the scores come from quantile models of far fewer rows than the final ones: too much is covered.
+# With few folds the scores come from models of far fewer rows than the final ones, and cover too much.
 _FOLDS = 10
 _SMALLEST_DISTANCE = 0.01
 _MOST_SCORES_KEPT = 50_000
