@@ -34,7 +34,7 @@ def checks() -> Iterator[Any]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("estimator", "check"), checks())
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_a_check_of_scikit_learn(estimator: PriceModel, check: Callable[[PriceModel], None]) -> None:
     check(estimator)
 

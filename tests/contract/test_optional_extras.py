@@ -87,11 +87,13 @@ import numpy as np, pandas as pd
 from pricelm import PriceModel, PricelmError, load_model
 rng = np.random.default_rng(0)
 things = [("lamp", 20), ("chair", 60), ("sofa", 400), ("vase", 12)]
-rows = [things[i] for i in rng.integers(0, 4, 400)]
-listings = pd.DataFrame({"title": [f"{n} no {i % 97}" for i, (n, _) in enumerate(rows)],
-                         "price": [p * rng.uniform(0.8, 1.2) for _, p in rows]})
-new = pd.DataFrame({"title": ["sofa no 5", "vase no 7"]})
+rows = [things[i] for i in rng.integers(0, 4, {rows})]
+listings = pd.DataFrame({{"title": [f"{{n}} no {{i % 97}}" for i, (n, _) in enumerate(rows)],
+                         "price": [p * rng.uniform(0.8, 1.2) for _, p in rows]}})
+new = pd.DataFrame({{"title": ["sofa no 5", "vase no 7"]}})
 """
+# From 2,000 listings on, the lexical member trains a small network, with torch.
+MANY, FEW = SOFAS_AND_VASES.format(rows=2200), SOFAS_AND_VASES.format(rows=400)
 
 
 @pytest.mark.parametrize("preset", ["fast", "balanced"])
@@ -102,9 +104,15 @@ try:
 except PricelmError as error:
     print(type(error).__name__, error)
 """
-    said = run_without(TRAIN_LIBRARIES, SOFAS_AND_VASES + code)
+    said = run_without(TRAIN_LIBRARIES, MANY + code)
     assert said.startswith("MissingExtraError")
     assert "pip install 'pricelm[train]'" in said
+
+
+def test_the_fast_preset_learns_a_small_catalog_without_the_train_extra() -> None:
+    code = "print(*PriceModel(preset='fast').fit(listings).predict(new))"
+    sofa, vase = map(float, run_without(TRAIN_LIBRARIES, FEW + code).split()[-2:])
+    assert sofa > 100 > vase
 
 
 @pytest.mark.slow
@@ -116,8 +124,8 @@ model.save({folder!r})
 print(*model.predict(new))
 """
     load = f"print(*load_model({folder!r}).predict(new))"
-    trained = [float(price) for price in run_without((), SOFAS_AND_VASES + fit).split()[-2:]]
-    loaded = [float(price) for price in run_without(TRAIN_LIBRARIES, SOFAS_AND_VASES + load).split()[-2:]]
+    trained = [float(price) for price in run_without((), MANY + fit).split()[-2:]]
+    loaded = [float(price) for price in run_without(TRAIN_LIBRARIES, MANY + load).split()[-2:]]
     assert loaded == pytest.approx(trained, rel=1e-6)
     assert loaded[0] > 100 > loaded[1]
 

@@ -59,7 +59,7 @@ def coverage_line(evaluation: Mapping[str, Any]) -> Text:
         f"{evaluation['confidence_level']:.0%} intervals held ",
         (f"{value:.1%}", "bold"),
         f"{between} of {evaluation['n_rows']:,} test prices; ",
-        f"half of them are narrower than {evaluation['median_relative_width']:.0%} of the price.",
+        f"a typical one is {evaluation['median_relative_width']:.0%} of the price wide.",
     )
 
 
@@ -94,14 +94,20 @@ def quote_view(title: str, quote: Quote) -> RenderableType:
     if estimate.abstained:
         facts.add_row("review", Text(estimate.reason, style="yellow"))
     words = [
-        Text.assemble((signed_price_text(one.effect, currency), _sign_style(one.effect)), f" {one.word}")
+        Text.assemble(
+            f"{one.word}\N{NO-BREAK SPACE}",
+            (signed_price_text(one.effect, currency), _sign_style(one.effect)),
+        )
         for one in quote.word_effects[:_MOST_WORDS]
     ]
     if words:
         facts.add_row("words", Text("   ").join(words))
-    for number, known in enumerate(quote.comparables):
-        line = Text.assemble((f"{price_text(known.price, currency):>9}", "bold"), f"  {known.title}")
-        facts.add_row("" if number else "like", line)
+    if quote.comparables:
+        known = Table.grid(padding=(0, 2))
+        known.add_column(justify="right", style="bold", no_wrap=True)
+        for one in quote.comparables:
+            known.add_row(price_text(one.price, currency), Text(one.title))
+        facts.add_row("like", known)
     if quote.member_prices:
         own = [f"{name} {price_text(one, currency)}" for name, one in quote.member_prices.items()]
         facts.add_row("members", ", ".join(own))

@@ -83,7 +83,7 @@ def save_model(model: PriceModel, path: Path) -> Path:
     try:
         _write_parts(model, draft)
         _write_index(draft)
-        draft.chmod(0o755)
+        _open_to_readers(draft)
         _replace(draft, path)
     except (OSError, SafetensorError) as error:  # safetensors has its own error for a full disk
         raise BundleError(
@@ -249,6 +249,13 @@ def _check_index(folder: Path) -> None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Let other users read it, as a service runs as; temporary folders and safetensors forbid it."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _write_json(file: Path, document: Any) -> None:

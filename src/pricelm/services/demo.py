@@ -132,9 +132,11 @@ def run_demo(request: DemoRequest, progress: Progress = Silence()) -> DemoResult
         On Ctrl-C; the same request goes on from the last checkpoint.
     """
     started = time.monotonic()
-    options = TrainingOptions(preset=request.preset, seed=request.seed)
     progress.start(f"opening the {request.shop} shop", 0)
-    shop = load_shop(request.shop, rows=_rows(request.shop, options), seed=request.seed)
+    rows = _rows(request.shop, TrainingOptions(preset=request.preset))
+    shop = load_shop(request.shop, rows=rows, seed=request.seed)
+    progress.say(shop.about.split(". ", 1)[0])
+    options = TrainingOptions(preset=request.preset, currency=shop.currency, seed=request.seed)
     marks = _marks(request, shop)
     model = None if request.retrain else _at_hand(request.out, marks, progress)
     trained = model is None

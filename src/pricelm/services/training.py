@@ -227,6 +227,8 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         progress.start(f"reading {Path(str(request.listings)).name}", 0)
         frame = read_listings(request.listings, query=request.query)
         columns = infer_columns(frame, overrides=request.roles, require_price=True)
+        for role, column, why in columns.describe():
+            progress.say(f"{role}: {column} ({why})")
         data = prepare(frame, columns, request.options, progress)
         rejected.add(data.rejected)
         trained = fit_and_measure(frame, data, request.options, run_folder(request.out), progress)
@@ -317,8 +319,6 @@ def prepare(
     """Check raw listings and say what was found."""
     progress.start(f"checking {len(frame):,} listings", 0)
     data = prepare_training(frame, columns=columns, currency=options.currency, keep_leaks=options.keep_leaks)
-    for role, column, why in data.columns.describe():
-        progress.say(f"{role}: {column}{f' ({why})' if why else ''}")
     dropped = data.report.rows_read - data.report.rows_kept
     progress.say(
         f"{data.report.rows_kept:,} of {data.report.rows_read:,} listings can be used"

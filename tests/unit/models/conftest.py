@@ -110,5 +110,7 @@ def tiny_tuning(tiny_backbone: Path) -> TuningConfig:
 
 @pytest.fixture(scope="session")
 def language_model(shop: pd.DataFrame, tiny_tuning: TuningConfig) -> PriceModel:
-    """A model with all members, the language member on the tiny backbone. Do not change it."""
-    return PriceModel(preset="balanced", tuning=tiny_tuning).fit(shop)
+    """A model with every part: language member, and the network of large shops. Do not change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pricelm.models.lexical._FEWEST_ROWS_FOR_THE_NETWORK", 150)
+        return PriceModel(preset="balanced", tuning=tiny_tuning).fit(shop)

@@ -351,7 +351,11 @@ def test_an_empty_folder_is_taken_and_missing_parents_are_made(
     (tmp_path / "empty").mkdir()
     assert fast_model.save(tmp_path / "empty") == tmp_path / "empty"
     assert fast_model.save(str(tmp_path / "a" / "b" / "c")).is_dir()
-    assert (tmp_path / "empty").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_service_of_another_user_can_read_it(saved: Path) -> None:
+    for path in (saved, *saved.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 
 
 def test_anything_else_is_left_alone(fast_model: PriceModel, tmp_path: Path) -> None:

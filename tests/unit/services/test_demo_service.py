@@ -43,6 +43,7 @@ def test_the_second_run_answers_from_the_saved_model(
     request = DemoRequest(out=tmp_path / "demo", preset="fast")
     first = run_demo(request)
     assert first.trained and len(first.quoted) == 3
+    assert first.quoted[0].quote.estimate.currency == "USD"
     page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert first.quoted[0].title in page and "Made up." in page
     monkeypatch.setattr(demo, "fit_and_measure", no_training)
