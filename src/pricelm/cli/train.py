@@ -58,6 +58,12 @@ def train(
         bool, typer.Option("--keep-leaks", help="Learn from columns that nearly equal the price.")
     ] = False,
     confidence_level: Annotated[float, typer.Option(help="Share of prices that an interval holds.")] = 0.9,
+    abstain_ratio: Annotated[
+        float | None,
+        typer.Option(
+            help="Mark listings whose interval's upper end is more than so many times the lower for review."
+        ),
+    ] = None,
     test_share: Annotated[
         float, typer.Option(help="Share of listings kept aside to measure on; 0 learns from all.")
     ] = 0.1,
@@ -82,6 +88,7 @@ def train(
         backbone=backbone,
         tuning=read_tuning(tuning) if tuning else None,
         confidence_level=confidence_level,
+        abstain_ratio=abstain_ratio,
         currency=currency,
         keep_leaks=keep_leaks,
         test_share=test_share,

@@ -52,6 +52,9 @@ class TrainingOptions:
         Training of the language member instead of what the preset derives.
     confidence_level : float, default 0.9
         Share of prices that an interval holds.
+    abstain_ratio : float, optional
+        Mark a listing for a person to look at where its interval's upper end is more than so many
+        times the lower end.
     currency : str, optional
         ISO 4217 code where the data does not say it.
     keep_leaks : bool, default False
@@ -71,6 +74,7 @@ class TrainingOptions:
     backbone: str | None = None
     tuning: TuningConfig | None = None
     confidence_level: float = 0.9
+    abstain_ratio: float | None = None
     currency: str | None = None
     keep_leaks: bool = False
     test_share: float = 0.1
@@ -83,6 +87,8 @@ class TrainingOptions:
             )
         if not 0 < self.confidence_level < 1:
             raise ConfigError(f"expected a confidence level between 0 and 1, got {self.confidence_level:g}")
+        if self.abstain_ratio is not None and not self.abstain_ratio > 1:
+            raise ConfigError(f"expected an abstain ratio above 1, got {self.abstain_ratio:g}")
         if _LANGUAGE not in self.plan(1).members and (self.backbone or self.tuning):
             raise ConfigError(
                 f"the preset {self.preset!r} has no language model, so a backbone or tuning options would do "
@@ -105,6 +111,7 @@ class TrainingOptions:
             backbone=self.plan(1).tuning.backbone,
             tuning=self.plan(1).tuning if self.tuning else None,
             confidence_level=self.confidence_level,
+            abstain_ratio=self.abstain_ratio,
             currency=currency or self.currency,
             keep_leaks=self.keep_leaks,
             seed=self.seed,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pricelm.catalog.columns import ColumnMap
 from pricelm.core.errors import BackboneError, BundleError, ConfigError, DataError, OutputError
 from pricelm.language.config import TuningConfig
 from pricelm.models.bundle import load_model
@@ -221,3 +222,10 @@ def test_with_a_language_model_it_is_measured_before_and_after(
         == ["training_log.jsonl"] * 5
     )
     assert "Learning curve" in (tmp_path / "m" / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_abstain_ratio_reaches_the_model() -> None:
+    options = TrainingOptions(preset="fast", abstain_ratio=4.0)
+    assert options.new_model(ColumnMap(title="name", price="cost"), "USD").abstain_ratio == 4.0
+    with pytest.raises(ConfigError, match="abstain ratio above 1, got 1"):
+        TrainingOptions(abstain_ratio=1.0)
