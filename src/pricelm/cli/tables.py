@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -95,13 +96,13 @@ def quote_view(title: str, quote: Quote) -> RenderableType:
         facts.add_row("review", Text(estimate.reason, style="yellow"))
     words = [
         Text.assemble(
-            f"{one.word}\N{NO-BREAK SPACE}",
+            f"{one.word} ",
             (signed_price_text(one.effect, currency), _sign_style(one.effect)),
         )
         for one in quote.word_effects[:_MOST_WORDS]
     ]
     if words:
-        facts.add_row("words", Text("   ").join(words))
+        facts.add_row("words", Columns(words, padding=(0, 3, 0, 0)))
     if quote.comparables:
         known = Table.grid(padding=(0, 2))
         known.add_column(justify="right", style="bold", no_wrap=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from pricelm.core.errors import BundleError
 
-_SPLIT_FIELDS = ("split_feature", "split_gain", "threshold", "decision_type", "left_child", "right_child")
+_SPLIT_FIELDS = ("split_feature", "split_gain", "decision_type", "left_child", "right_child")
 _SPLIT_FIELDS_FOR_PEOPLE = ("internal_value", "internal_weight", "internal_count")
 _LEAF_FIELDS = ("leaf_value", "leaf_weight", "leaf_count")
 _CATEGORICAL = 1
@@ -87,6 +87,7 @@ def _fields(block: bytes) -> dict[str, str]:
 def _check_tree(fields: dict[str, str], n_features: int) -> None:
     n_leaves = int(fields["num_leaves"])
     splits = {name: _numbers(fields[name], n_leaves - 1) for name in _SPLIT_FIELDS}
+    splits["threshold"] = _numbers(fields["threshold"], n_leaves - 1, finite=False)
     for name in (*_SPLIT_FIELDS_FOR_PEOPLE, *_LEAF_FIELDS):
         if n_leaves > 1 or name == "leaf_value":
             _numbers(fields[name], n_leaves if name in _LEAF_FIELDS else n_leaves - 1)
@@ -117,8 +118,12 @@ def _check_categories(fields: dict[str, str], splits: dict[str, np.ndarray]) -> 
             raise ValueError("a tree has sets of categories out of order")
 
 
-def _numbers(text: str, count: int) -> np.ndarray:
+def _numbers(text: str, count: int, *, finite: bool = True) -> np.ndarray:
     numbers = np.array(text.split(), dtype=float)
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise ValueError(f"expected {count} numbers, got {len(numbers)}")
+    # a split of known against missing values has an infinite threshold
+    good = np.isfinite(numbers) if finite else ~np.isnan(numbers)
+    if len(numbers) != count or not good.all():
+        raise ValueError(
+            f"expected {count} numbers, got {int(good.sum())} of {len(numbers)} that can be used"
+        )
     return numbers

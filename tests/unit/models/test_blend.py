@@ -83,6 +83,16 @@ def test_a_member_that_hardly_helps_is_dropped() -> None:
     assert fit_blend(members, target).weights["noise"] == 0.0
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0.015, False), (0.03, True), (0.1, True)])
+def test_a_member_that_helps_a_little_is_kept(share: float, kept: bool) -> None:
+    wave = np.tile([1.0, 1.0, -1.0, -1.0], 25)
+    other = np.tile([1.0, -1.0, 1.0, -1.0], 25)
+    target = wave + share * other
+    pull = PULL * target.var()
+    weight = fit_blend({"wave": wave, "other": other}, target).weights["other"]
+    assert weight == pytest.approx((share + pull / 2) / (1 + pull) if kept else 0.0)
+
+
 def test_where_all_members_are_wrong_the_least_wrong_is_taken() -> None:
     members, target = members_and_target(100, [0.2])
     blend = fit_blend({"very": -2 * members["m0"], "less": -members["m0"]}, target)

@@ -53,6 +53,17 @@ def test_whole_trees_come_back(booster: lightgbm.Booster, tmp_path: Path) -> Non
     )
 
 
+def test_a_split_of_known_against_missing_comes_back(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    known = np.where(random.random(400) < 0.5, random.integers(0, 3, 400), np.nan)
+    X = np.column_stack([known, random.normal(size=400)])
+    target = np.isnan(known) * 5.0
+    booster = lightgbm.train({"verbosity": -1}, lightgbm.Dataset(X, target), num_boost_round=2)
+    assert "inf" in re.search(r"^threshold=.*$", booster.model_to_string(), re.MULTILINE).group()
+    write_trees(booster, tmp_path / "trees.txt")
+    np.testing.assert_array_equal(read_trees(tmp_path / "trees.txt").predict(X), booster.predict(X))
+
+
 def test_a_tree_without_a_split_comes_back(tmp_path: Path) -> None:
     X = table(8)
     booster = lightgbm.train({"verbosity": -1}, lightgbm.Dataset(X, X[:, 1]), num_boost_round=2)
