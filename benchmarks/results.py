@@ -12,6 +12,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,9 @@ def passes(value: float | None, bar: str) -> bool:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that shape a result, and the core count."""
-    found = {"python": platform.python_version(), "cores": str(os.cpu_count())}
+    """Return the day, the versions of Python and of the libraries that shape a result, and the core count."""
+    today = datetime.now(UTC).date().isoformat()
+    found = {"date": today, "python": platform.python_version(), "cores": str(os.cpu_count())}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

@@ -69,4 +69,4 @@ def test_a_file_that_is_no_document_is_named(tmp_path, text):
 
 def test_versions_name_what_shapes_a_result():
     found = versions()
-    assert {"python", "cores", "pricelm", "numpy", "scikit-learn", "lightgbm"} <= set(found)
+    assert {"date", "python", "cores", "pricelm", "numpy", "scikit-learn", "lightgbm"} <= set(found)
