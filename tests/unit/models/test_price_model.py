@@ -242,6 +242,16 @@ def test_the_seed_decides_everything(
     assert not np.allclose(answers(1), answers(2))
 
 
+def test_the_seed_reaches_the_members(make_shop: Callable[..., pd.DataFrame]) -> None:
+    """Trees fitted on all rows know nothing of the folds: only their own seed can tell them apart."""
+    listings, new = make_shop(80), make_shop(20, seed=5)
+    one, other = (
+        PriceModel(preset="fast", seed=seed).fit(listings).member_predictions(new)["tabular"]
+        for seed in (1, 2)
+    )
+    assert not np.array_equal(one, other)
+
+
 # --- members
 
 
