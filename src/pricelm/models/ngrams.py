@@ -19,14 +19,14 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from pricelm.catalog.quantities import quantity_frame
-from pricelm.models.text import FeatureColumns, headline, is_chinese, long_text, strings
+from pricelm.models.text import FeatureColumns, compose_text, headline, is_chinese, long_text, strings
 
 _SEPARATOR = "\x1f"
 _WORD = r"(?u)\b\w+\b"
 _TOKEN_LIMIT_OF_A_CROSS = 24
 _CJK_PAIR = re.compile(r"[\u3400-\u9fff]{2}|[^\W\u3400-\u9fff]+")
 _FACTS = "facts"
-_FACT_WEIGHT = 0.5
+_BLOCK_WEIGHTS = {"text_words": 1.4, _FACTS: 0.5}
 
 
 class NgramFeatures:
@@ -58,6 +58,8 @@ class NgramFeatures:
         texts = self._texts(listings)
         matrices = []
         for name, options in self._block_options(small).items():
+            if name == "text_words" and texts[name] == texts["headline_words"]:
+                continue  # listings with nothing but a title: its words would count twice
             vectorizer = _vectorizer(name, options)
             try:
                 matrices.append(vectorizer.fit_transform(texts[name]))
@@ -114,7 +116,7 @@ class NgramFeatures:
         options: dict[str, dict[str, Any]] = {
             "headline_words": {**words, "min_df": rare},
             "headline_characters": chinese if self.chinese_ else latin,
-            "long_words": {**words, "min_df": rarer},
+            "text_words": {**words, "min_df": rare},
             "crosses": {**common, **tokens},
             _FACTS: {**tokens, "binary": True, "dtype": np.float32, "max_features": self.max_features},
         }
@@ -127,7 +129,7 @@ class NgramFeatures:
         return {
             "headline_words": heads,
             "headline_characters": heads,
-            "long_words": longs,
+            "text_words": compose_text(listings, self.features),
             "long_characters": longs,
             "crosses": self._crosses(listings),
             _FACTS: self._facts(listings),
@@ -156,12 +158,16 @@ class NgramFeatures:
             [f"{name}={value}" if value else "" for value in strings(listings, name)]
             for name in ("condition", *self.features.categorical)
         ]
-        columns.extend(_quantity_tokens(headline(listings)))
+        columns.extend(
+            _number_tokens(name, listings[name]) for name in self.features.numeric if name in listings
+        )
+        quantities = quantity_frame(headline(listings))
+        columns.extend(_number_tokens(str(name), quantities[name]) for name in quantities.columns)
         return [_SEPARATOR.join(token for token in tokens if token) for tokens in zip(*columns, strict=True)]
 
     def _stack(self, matrices: list[sparse.csr_matrix]) -> sparse.csr_matrix:
         weighted = [
-            matrix * np.float32(_FACT_WEIGHT) if name == _FACTS else matrix
+            matrix * np.float32(_BLOCK_WEIGHTS[name]) if name in _BLOCK_WEIGHTS else matrix
             for name, matrix in zip(self.blocks_, matrices, strict=True)
         ]
         return sparse.hstack(weighted, format="csr", dtype=np.float32)
@@ -177,15 +183,11 @@ def _path_tokens(category: str) -> list[str]:
     return [f"c={'/'.join(parts[: depth + 1])}" for depth in range(len(parts))]
 
 
-def _quantity_tokens(texts: list[str]) -> list[list[str]]:
-    """Half-octave bins of the parsed quantities: 450 g and 500 g share a token, 1 kg has another."""
-    frame = quantity_frame(texts)
-    columns = []
-    for name in frame.columns:
-        values = frame[name].to_numpy(dtype=float)
-        if not np.isfinite(values).any():
-            continue
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bins = np.round(np.log2(values) * 2)
-        columns.append([f"{name}~{int(b)}" if np.isfinite(b) else "" for b in bins])
-    return columns
+def _number_tokens(name: str, values: pd.Series) -> list[str]:
+    """Half-octave bins: 450 g and 500 g share a token, 1 kg has another; zero has one of its own."""
+    numbers = values.to_numpy(dtype=float)
+    known = np.isfinite(numbers)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bins = np.where(numbers == 0, 0, np.round(np.log2(np.abs(numbers)) * 2))
+    signs = np.where(numbers < 0, "-", np.where(numbers == 0, "zero", ""))
+    return [f"{name}~{sign}{int(b)}" if k else "" for sign, b, k in zip(signs, bins, known, strict=True)]

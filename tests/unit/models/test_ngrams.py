@@ -71,6 +71,30 @@ def test_near_quantities_share_a_fact_and_far_ones_do_not() -> None:
     assert not any(fact.startswith("condition") for fact in large)
 
 
+def test_numbers_are_facts_with_a_token_of_their_own_for_zero() -> None:
+    frame = listings(title=["cup", "pot", "pan", "jug", "mug"]).assign(shipping=[0.0, 1.0, np.nan, -1.0, 1.1])
+    features = NgramFeatures(FeatureColumns(numeric=("shipping",)))
+    features.fit_transform(frame)
+    none, one, unknown, minus, near_one = (active(features, "facts", frame, row) for row in range(5))
+    assert unknown == set()
+    assert one == near_one
+    assert len({*none, *one, *minus}) == 3
+
+
+def test_category_and_attributes_are_read_as_words_too() -> None:
+    frame = listings(title=["cup", "pot"], category=["Home/Kitchen", "Garden/Pots"])
+    features = NgramFeatures(FeatureColumns())
+    features.fit_transform(frame)
+    assert {"cup", "home", "kitchen"} <= active(features, "text_words", frame, 0)
+
+
+def test_words_of_a_lone_title_count_once() -> None:
+    features = NgramFeatures(FeatureColumns())
+    features.fit_transform(listings(title=["red cup", "blue pot"]))
+    assert "headline_words" in features.blocks_
+    assert "text_words" not in features.blocks_
+
+
 def test_facts_weigh_half() -> None:
     frame = listings(title=["cup", "pot"], condition=["new", "used"])
     features = NgramFeatures(FeatureColumns(categorical=("shelf",)))
