@@ -94,7 +94,7 @@ def test_ctrl_c_during_tuning_leaves_a_state_that_the_same_command_finishes(
         "precision": "fp32",
     }
     (tmp_path / "tuning.json").write_text(json.dumps(tuning))
-    arguments = ["train", shop / "listings.csv", "--out", "model", "--tuning", "tuning.json", *ROLE_OPTIONS]
+    arguments = ["train", shop / "listings.csv", "--out", "model", "--config", "tuning.json", *ROLE_OPTIONS]
     log = tmp_path / "model-run" / "language" / "fold-0" / "training_log.jsonl"
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],

@@ -17,7 +17,7 @@ from pricelm.models.text import log_price
 
 pytestmark = pytest.mark.slow
 
-TUNING = TuningConfig(epochs=2, max_length=32, trainable="last-2", threads=1)
+TUNING = TuningConfig(epochs=2, max_length=32, method="last-2", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def model(shop: Shop) -> PriceModel:
 
 
 def fit_small(shop: Shop, seed: int) -> PriceModel:
-    tuning = TuningConfig(epochs=1, max_length=16, trainable="last-1", threads=1)
+    tuning = TuningConfig(epochs=1, max_length=16, method="last-1", threads=1)
     return PriceModel(columns=shop.columns, tuning=tuning, seed=seed).fit(shop.listings.head(150))
 
 

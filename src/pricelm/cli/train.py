@@ -68,9 +68,25 @@ def train(
         float, typer.Option(help="Share of listings kept aside to measure on; 0 learns from all.")
     ] = 0.1,
     seed: SeedOption = 0,
-    tuning: Annotated[
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="What is tuned: full, last-N, frozen, bitfit, lora, dora, adalora, prefix, prompt, ia3 or "
+            "adapter.",
+            show_default="full",
+        ),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="What is predicted: regression, quantile, bands, ordinal, both.", show_default="regression"
+        ),
+    ] = None,
+    config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.json", help="Tuning options instead of the preset's.", show_default=False),
+        typer.Option(
+            metavar="FILE.json", help="Tuning settings that replace the preset's.", show_default=False
+        ),
     ] = None,
     report: ReportOption = None,
     json_output: JsonOption = False,
@@ -83,10 +99,12 @@ def train(
     from pricelm.cli.tables import counts_line, evaluation_view, places_view
     from pricelm.services.training import TrainingOptions, TrainingRequest, read_tuning, train_model
 
+    given = {"method": method, "head": head}
+    named = {name: value for name, value in given.items() if value is not None}
     options = TrainingOptions(
         preset=preset.value,
         backbone=backbone,
-        tuning=read_tuning(tuning) if tuning else None,
+        tuning=(read_tuning(config) if config else {}) | named or None,
         confidence_level=confidence_level,
         abstain_ratio=abstain_ratio,
         currency=currency,
@@ -94,8 +112,8 @@ def train(
         test_share=test_share,
         seed=seed,
     )
-    named = {"price": price, "listing_id": listing_id, "listed_at": date}
-    roles = column_roles(named, text or [], column or [])
+    columns = {"price": price, "listing_id": listing_id, "listed_at": date}
+    roles = column_roles(columns, text or [], column or [])
     with TerminalProgress() as progress:
         request = TrainingRequest(listings, out, query=query, roles=roles, options=options, report=report)
         result = train_model(request, progress)

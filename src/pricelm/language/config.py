@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
 from pricelm.core.errors import ConfigError
+from pricelm.language.heads import check_head_name, head_class
+from pricelm.language.methods import method_class, method_entry
 
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "linear", "constant")
-LOSSES = ("huber", "mse", "mae")
 PRECISIONS = ("auto", "fp32", "bf16")
 
-_LAST_LAYERS = re.compile(r"last-([1-9]\d*)")
 # Options that change how a run is watched or carried out, not which weights it looks for.
 _NOT_PART_OF_THE_RESULT = ("threads", "checkpoint_every_steps")
 
@@ -35,12 +34,23 @@ class TuningConfig:
         Passes over the training texts.
     batch_size : int, default 32
         Texts that are in memory at once.
-    learning_rate : float, default 2e-4
-        Peak rate of the encoder's topmost layer.
-    head_learning_rate : float, default 1e-3
-        Peak rate of the regression head.
-    layer_decay : float, default 0.8
-        Factor by which the rate falls with every layer further down; 1 gives all layers the same rate.
+    method : str, default "full"
+        What is tuned, a name of :data:`pricelm.language.methods.METHODS`: ``"full"`` is everything,
+        ``"last-N"`` the topmost N layers, ``"frozen"`` the head alone (each text is read once, which is fast
+        and wants more epochs and a higher ``head_learning_rate``); ``"lora"`` and others add small weights.
+    method_options : mapping, default {}
+        Options of the method, for example ``{"rank": 4}``.
+    head : str, default "regression"
+        What is predicted: a name of :data:`pricelm.language.heads.HEADS`.
+    head_options : mapping, default {}
+        Options of the head, for example ``{"loss": "mae"}``.
+    learning_rate : float or None, default None
+        Peak rate of the topmost layer and of added weights; ``None`` takes the method's usual one.
+    head_learning_rate : float or None, default None
+        Peak rate of the head; ``None`` takes the usual one of the method.
+    layer_decay : float or None, default None
+        Factor by which the rate falls with every layer further down; 1 gives all layers the same rate,
+        ``None`` takes the method's usual one.
     optimizer : {"adamw", "sgd"}, default "adamw"
         SGD uses a momentum of 0.9.
     schedule : {"cosine", "linear", "constant"}, default "cosine"
@@ -55,11 +65,6 @@ class TuningConfig:
         Largest length of the gradient; ``None`` switches clipping off.
     accumulation_steps : int, default 1
         Batches whose gradients are added before a step; the result is that of one larger batch.
-    loss : {"huber", "mse", "mae"}, default "huber"
-        Loss on the standardized target.
-    trainable : str, default "full"
-        ``"full"``, ``"head"`` (the encoder is frozen and read once, which is fast and wants more epochs
-        and a higher ``head_learning_rate``) or ``"last-N"`` (the topmost N layers and the head).
     patience : int or None, default None
         Stop after this many epochs without a lower validation loss, and go back to the best weights.
         ``None`` never stops early and keeps the last weights.
@@ -82,8 +87,8 @@ class TuningConfig:
 
     Examples
     --------
-    >>> TuningConfig(trainable="last-2").last_layers
-    2
+    >>> TuningConfig(method="lora").peak_learning_rate
+    0.001
     >>> TuningConfig.from_dict({"epochs": 5}).epochs
     5
     """
@@ -92,9 +97,13 @@ class TuningConfig:
     max_length: int = 64
     epochs: int = 3
     batch_size: int = 32
-    learning_rate: float = 2e-4
-    head_learning_rate: float = 1e-3
-    layer_decay: float = 0.8
+    method: str = "full"
+    method_options: Mapping[str, Any] = field(default_factory=dict)
+    head: str = "regression"
+    head_options: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float | None = None
+    head_learning_rate: float | None = None
+    layer_decay: float | None = None
     optimizer: str = "adamw"
     schedule: str = "cosine"
     warmup_share: float = 0.1
@@ -102,8 +111,6 @@ class TuningConfig:
     dropout: float = 0.1
     clip_norm: float | None = 1.0
     accumulation_steps: int = 1
-    loss: str = "huber"
-    trainable: str = "full"
     patience: int | None = None
     bucketed: bool = True
     precision: str = "auto"
@@ -127,9 +134,11 @@ class TuningConfig:
         for name in ("patience", "threads", "checkpoint_every_steps"):
             if getattr(self, name) is not None:
                 _check_whole_number(name, getattr(self, name), 1)
-        _check_number("learning_rate", self.learning_rate, above=0.0)
-        _check_number("head_learning_rate", self.head_learning_rate, above=0.0)
-        _check_number("layer_decay", self.layer_decay, above=0.0, up_to=1.0)
+        for name in ("learning_rate", "head_learning_rate"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name), above=0.0)
+        if self.layer_decay is not None:
+            _check_number("layer_decay", self.layer_decay, above=0.0, up_to=1.0)
         _check_number("warmup_share", self.warmup_share, least=0.0, below=1.0)
         _check_number("weight_decay", self.weight_decay, least=0.0)
         _check_number("dropout", self.dropout, least=0.0, below=1.0)
@@ -137,20 +146,42 @@ class TuningConfig:
             _check_number("clip_norm", self.clip_norm, above=0.0)
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
-        _check_choice("loss", self.loss, LOSSES)
         _check_choice("precision", self.precision, PRECISIONS)
         if not isinstance(self.bucketed, bool):
             raise ConfigError(f"expected bucketed to be True or False, got {self.bucketed!r}")
-        if self.trainable not in ("full", "head") and not _LAST_LAYERS.fullmatch(str(self.trainable)):
-            raise ConfigError(
-                f"expected trainable to be 'full', 'head' or, for example, 'last-2', got {self.trainable!r}"
-            )
+        method_entry(self.method)
+        check_head_name(self.head)
+        self._check_options()
+
+    def _check_options(self) -> None:
+        """Check the options of head and method, which know torch and so are asked only if there are any."""
+        for name in ("method_options", "head_options"):
+            options = getattr(self, name)
+            if not isinstance(options, Mapping):
+                raise ConfigError(f"expected {name} to be a mapping of options, got {options!r}")
+            # a copy, so that nobody changes a frozen config from outside
+            object.__setattr__(self, name, dict(options))
+        if self.method_options:
+            kind = method_class(self.method).options_class
+            kind.from_mapping(self.method_options, f"method {self.method!r}")
+        if self.head_options:
+            head_class(self.head).options_class.from_mapping(self.head_options, f"head {self.head!r}")
 
     @property
-    def last_layers(self) -> int | None:
-        """How many topmost layers ``"last-N"`` names; None for ``"full"`` and ``"head"``."""
-        found = _LAST_LAYERS.fullmatch(self.trainable)
-        return int(found[1]) if found else None
+    def peak_learning_rate(self) -> float:
+        """The peak rate: ``learning_rate``, or the usual one of the method."""
+        return method_entry(self.method).learning_rate if self.learning_rate is None else self.learning_rate
+
+    @property
+    def peak_head_rate(self) -> float:
+        """The peak rate of the head: ``head_learning_rate``, or the usual one of the method."""
+        usual = method_entry(self.method).head_learning_rate
+        return usual if self.head_learning_rate is None else self.head_learning_rate
+
+    @property
+    def rate_decay(self) -> float:
+        """The decay of the rate a layer: ``layer_decay``, or the usual one of the method."""
+        return method_entry(self.method).layer_decay if self.layer_decay is None else self.layer_decay
 
     def with_seed(self, seed: int) -> TuningConfig:
         """Return the same options with another seed."""

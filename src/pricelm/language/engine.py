@@ -18,14 +18,27 @@ from pricelm.language.backbones import Backbone, find_backbone
 from pricelm.language.config import TuningConfig
 from pricelm.language.examples import Examples, StateSource, TokenSource, pool_all, predict_all
 from pricelm.language.facts import FactScaler
-from pricelm.language.network import TextRegressor, apply_trainable
+from pricelm.language.heads import head_class
+from pricelm.language.heads.head import Head, Scale
+from pricelm.language.heads.regression import RegressionHead, RegressionOptions
+from pricelm.language.methods import build_method
+from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.pretrained import digest, longest_text
 from pricelm.language.rows import Rows
 from pricelm.language.runtime import isolated_random_state, limited_threads, pick_device
 from pricelm.language.saving import Fitted, load_fitted, save_fitted
 from pricelm.language.trainer import Run, Trainer
 
-__all__ = ["embed", "embed_untuned", "load_fitted", "predict", "save_fitted", "tune"]
+__all__ = [
+    "embed",
+    "embed_untuned",
+    "load_fitted",
+    "predict",
+    "predict_bands",
+    "predict_quantiles",
+    "save_fitted",
+    "tune",
+]
 
 
 def tune(
@@ -60,17 +73,33 @@ def tune(
         training = _prepared(fitted, rows)
         checking = None if held_out is None else _prepared(fitted, held_out)
         stamp = _fingerprint(config, backbone, [rows, held_out]) if run_dir else ""
-        run = Run(run_dir, stamp, progress, fitted.target_std)
+        run = Run(run_dir, stamp, progress, fitted.scale.std)
         fitted.history = Trainer(network, config, training, checking, run).train().history
+        method = build_method(config)
+        fitted.method_report = method.report(network)
+        method.finish(network)
     network.eval()
     return fitted
 
 
 def predict(fitted: Fitted, texts: list[str], facts: np.ndarray | None, batch_size: int) -> np.ndarray:
     """Return predictions in the targets' unit, float64, shape (n_texts,)."""
-    with limited_threads(fitted.config.threads):
-        scaled = predict_all(fitted.network, _examples(fitted, texts, facts), batch_size)
-    return scaled.numpy().astype(np.float64) * fitted.target_std + fitted.target_mean
+    outputs = _outputs(fitted, texts, facts, batch_size)
+    return _restored(fitted, fitted.network.task.decode(outputs))
+
+
+def predict_quantiles(
+    fitted: Fitted, texts: list[str], facts: np.ndarray | None, batch_size: int
+) -> np.ndarray:
+    """Return quantiles in the targets' unit, float64, shape (n_texts, n_levels)."""
+    outputs = _outputs(fitted, texts, facts, batch_size)
+    return _restored(fitted, fitted.network.task.quantiles(outputs))
+
+
+def predict_bands(fitted: Fitted, texts: list[str], facts: np.ndarray | None, batch_size: int) -> np.ndarray:
+    """Return the probability of each band, float64, shape (n_texts, n_bands)."""
+    outputs = _outputs(fitted, texts, facts, batch_size)
+    return fitted.network.task.probabilities(outputs).numpy().astype(np.float64)
 
 
 def embed(fitted: Fitted, texts: list[str], batch_size: int) -> np.ndarray:
@@ -84,10 +113,20 @@ def embed_untuned(config: TuningConfig, parts: Sequence[list[str]], batch_size: 
     device = pick_device()
     backbone = find_backbone(config.backbone)
     with limited_threads(config.threads), isolated_random_state(config.seed, device):
-        network = TextRegressor(backbone.load_encoder(), dropout=0.0).to(device)
+        task = RegressionHead(RegressionOptions())
+        network = TextRegressor(backbone.load_encoder(), task, dropout=0.0).to(device)
         tokenizer = backbone.load_tokenizer()
         sources = [TokenSource(tokenizer.encode(texts, config.max_length), device) for texts in parts]
         return [_unit_states(network, source, batch_size) for source in sources]
+
+
+def _outputs(fitted: Fitted, texts: list[str], facts: np.ndarray | None, batch_size: int) -> Tensor:
+    with limited_threads(fitted.config.threads):
+        return predict_all(fitted.network, _examples(fitted, texts, facts), batch_size)
+
+
+def _restored(fitted: Fitted, values: Tensor) -> np.ndarray:
+    return fitted.scale.restore(values.numpy().astype(np.float64))
 
 
 def _unit_states(network: TextRegressor, source: TokenSource, batch_size: int) -> np.ndarray:
@@ -101,16 +140,19 @@ def _untuned(config: TuningConfig, backbone: Backbone, rows: Rows) -> Fitted:
             f"max_length {config.max_length} is more than the {longest_text(encoder)} tokens that backbone "
             f"{config.backbone!r} can read; lower it"
         )
-    network = TextRegressor(encoder, dropout=config.dropout, n_facts=rows.n_facts)
-    return Fitted(
-        config,
-        network,
-        backbone.load_tokenizer(),
-        float(rows.targets.mean()),
-        float(rows.targets.std()),
-        None if rows.facts is None else FactScaler.fit(rows.facts),
-        apply_trainable(network, config.trainable),
-    )
+    scale = Scale(float(rows.targets.mean()), float(rows.targets.std()))
+    task = _fit_head(config, rows.targets, scale)
+    network = TextRegressor(encoder, task, dropout=config.dropout, n_facts=rows.n_facts)
+    build_method(config).apply(network)
+    facts = None if rows.facts is None else FactScaler.fit(rows.facts)
+    n_trained = sum(parameter.numel() for parameter in trained_parameters(network).values())
+    return Fitted(config, network, backbone.load_tokenizer(), scale, facts, n_trained)
+
+
+def _fit_head(config: TuningConfig, targets: np.ndarray, scale: Scale) -> Head:
+    kind = head_class(config.head)
+    options = kind.options_class.from_mapping(config.head_options, f"head {config.head!r}")
+    return kind.fit(options, scale.standardize(targets), scale)
 
 
 def _source(fitted: Fitted, texts: list[str]) -> TokenSource:
@@ -124,7 +166,7 @@ def _examples(
     device = fitted.network.head.weight.device
     scaled: Tensor | None = None
     if targets is not None:
-        scaled = torch.from_numpy((targets - fitted.target_mean) / fitted.target_std).float().to(device)
+        scaled = torch.from_numpy(fitted.scale.standardize(targets)).float().to(device)
     known: Tensor | None = None
     if facts is not None and fitted.facts is not None:
         known = torch.from_numpy(fitted.facts.transform(facts)).to(device)
@@ -133,7 +175,7 @@ def _examples(
 
 def _prepared(fitted: Fitted, rows: Rows) -> Examples:
     examples = _examples(fitted, rows.texts, rows.facts, rows.targets)
-    if fitted.config.trainable != "head":
+    if not build_method(fitted.config).reads_once:
         return examples
     # A frozen encoder says the same of a text in every epoch, so it is asked only once.
     states = pool_all(fitted.network, examples.source, batch_size=64)

@@ -93,7 +93,7 @@ class Examples:
         rows: np.ndarray,
         arithmetic: AbstractContextManager[object] | None = None,
     ) -> Tensor:
-        """Return the network's predictions for some rows, shape (n_rows,).
+        """Return the network's outputs for some rows, shape (n_rows, n_outputs).
 
         ``arithmetic`` is a context such as autocast for the encoder; the head always works in fp32.
         """
@@ -104,7 +104,7 @@ class Examples:
 
 
 def predict_all(network: TextRegressor, examples: Examples, batch_size: int) -> Tensor:
-    """Predict every row in fp32, shape (n,), on the CPU; the network is left in its mode.
+    """Return the outputs of every row in fp32, shape (n, n_outputs), on the CPU; the network keeps its mode.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def predict_all(network: TextRegressor, examples: Examples, batch_size: int) -> 
     Returns
     -------
     torch.Tensor
-        Standardized predictions.
+        What the network's task decodes.
     """
-    out = torch.empty(len(examples))
+    out = torch.empty(len(examples), network.head.out_features)
     with _evaluation(network), torch.inference_mode():
         for rows in token_budget_batches(examples.source.lengths, batch_size * _USUAL_LENGTH):
             out[torch.from_numpy(rows)] = examples.predict(network, rows).cpu()

@@ -1,4 +1,4 @@
-"""The network: encoder, masked mean pooling, optional facts through a gate, and a regression head."""
+"""The network: encoder, masked mean pooling, facts through a gate where there are any, a linear layer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pricelm.core.errors import BackboneError, ConfigError
+from pricelm.core.errors import BackboneError
+from pricelm.language.heads.head import Head
 
-_ENCODER = "encoder."
+_ENCODER, _ADDED = "encoder.", ("adapters.", "encoder.prompt_encoder.")
 
 
 class GatedFusion(nn.Module):
@@ -38,19 +39,21 @@ class GatedFusion(nn.Module):
 
 
 class TextRegressor(nn.Module):
-    """Predicts one standardized number a text.
+    """Answers one task about each text.
 
     Parameters
     ----------
     encoder : transformers.PreTrainedModel
         Turns tokens into states, shape (n, length, hidden_size).
+    task : Head
+        What the outputs mean.
     dropout : float
         Dropout inside the encoder and before the head.
     n_facts : int, default 0
         Facts beside each text; 0 builds no fusion.
     """
 
-    def __init__(self, encoder: Any, *, dropout: float, n_facts: int = 0) -> None:
+    def __init__(self, encoder: Any, task: Head, *, dropout: float, n_facts: int = 0) -> None:
         super().__init__()
         hidden_size = int(encoder.config.hidden_size)
         self.encoder = encoder
@@ -59,25 +62,34 @@ class TextRegressor(nn.Module):
                 module.p = dropout
         self.dropout = nn.Dropout(dropout)
         self.fusion = GatedFusion(hidden_size, 2 * n_facts) if n_facts else None
-        self.head = nn.Linear(hidden_size, 1)
+        self.task = task
+        self.head = nn.Linear(hidden_size, task.n_outputs)
         # A small head starts near the mean of the targets and does not shake the encoder in the first steps.
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
+        # filled by the bottleneck adapter
+        self.adapters = nn.ModuleList()
+
+    @property
+    def base_encoder(self) -> Any:
+        """The encoder without what a method has wrapped around it."""
+        return self.encoder.get_base_model() if hasattr(self.encoder, "get_base_model") else self.encoder
 
     def pool(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the mean state of the real tokens, shape (n, hidden_size), fp32."""
         states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        states = states[:, -ids.shape[1] :]  # learned tokens before the text are read, not pooled
         weights = mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
     def regress(self, pooled: Tensor, facts: Tensor | None) -> Tensor:
-        """Return predictions from pooled states, shape (n,)."""
+        """Return outputs from pooled states, shape (n, n_outputs)."""
         if self.fusion is not None:
             pooled = self.fusion(pooled, facts)
-        return self.head(self.dropout(pooled)).squeeze(-1)
+        return self.head(self.dropout(pooled))
 
     def forward(self, ids: Tensor, mask: Tensor, facts: Tensor | None = None) -> Tensor:
-        """Return predictions from tokens, shape (n,)."""
+        """Return outputs from tokens, shape (n, n_outputs)."""
         return self.regress(self.pool(ids, mask), facts)
 
 
@@ -89,6 +101,11 @@ class LayerMap:
     network : TextRegressor
         The network.
 
+    Attributes
+    ----------
+    stack : torch.nn.ModuleList
+        The layers, lowest first.
+
     Raises
     ------
     BackboneError
@@ -99,7 +116,7 @@ class LayerMap:
         encoder = network.encoder
         self.n_layers = int(encoder.config.num_hidden_layers)
         stacks = [
-            name
+            (name, module)
             for name, module in encoder.named_modules()
             if isinstance(module, nn.ModuleList) and len(module) == self.n_layers
         ]
@@ -108,7 +125,8 @@ class LayerMap:
                 f"expected a stack of {self.n_layers} layers in the encoder, found none; "
                 f"its type is {encoder.config.model_type!r}"
             )
-        self._layer = re.compile(rf"{re.escape(_ENCODER + stacks[0])}\.(\d+)\.")
+        name, self.stack = stacks[0]
+        self._layer = re.compile(rf"{re.escape(_ENCODER + name)}\.(\d+)\.")
 
     def height(self, name: str) -> int:
         """Return 0 for embeddings, 1 to ``n_layers`` for layers, ``n_layers + 1`` for the head.
@@ -121,51 +139,16 @@ class LayerMap:
         Returns
         -------
         int
-            The height. A norm after the last layer counts as part of it.
+            The height. A norm after the last layer counts as part of it, and so do weights that were added.
         """
+        if name.startswith(_ADDED):
+            return self.n_layers
         if not name.startswith(_ENCODER):
             return self.n_layers + 1
         found = self._layer.match(name)
         if found:
             return int(found[1]) + 1
         return self.n_layers if "norm" in name.lower() and "embeddings" not in name else 0
-
-
-def apply_trainable(network: TextRegressor, trainable: str) -> int:
-    """Freeze what is not to be tuned.
-
-    Parameters
-    ----------
-    network : TextRegressor
-        The network; ``requires_grad`` of its parameters is set.
-    trainable : str
-        ``"full"``, ``"head"`` or ``"last-N"``.
-
-    Returns
-    -------
-    int
-        Number of parameters that will be trained.
-
-    Raises
-    ------
-    ConfigError
-        If ``N`` is larger than the number of layers.
-    """
-    layers = LayerMap(network)
-    lowest = 0
-    if trainable == "head":
-        lowest = layers.n_layers + 1
-    elif trainable != "full":
-        count = int(trainable.removeprefix("last-"))
-        if count > layers.n_layers:
-            raise ConfigError(
-                f"trainable={trainable!r} asks for more layers than the backbone's {layers.n_layers}; "
-                f"use 'last-{layers.n_layers}' at most, or 'full' for everything"
-            )
-        lowest = layers.n_layers + 1 - count
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(layers.height(name) >= lowest)
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def trained_parameters(network: TextRegressor) -> dict[str, nn.Parameter]:

@@ -18,8 +18,8 @@ _MOMENTUM = 0.9
 def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[dict[str, Any]]:
     """Sort the trained parameters into groups of equal rate and decay.
 
-    The head takes ``head_learning_rate``. The topmost layer takes ``learning_rate``, each layer below it
-    ``layer_decay`` times the rate of the one above, and the embeddings are one step below the lowest layer.
+    The head takes ``head_learning_rate``. The topmost layer takes the peak rate, each layer below it the
+    decay times the rate of the one above, and the embeddings are one step below the lowest layer.
     Vectors (biases and norms) are not decayed.
 
     Parameters
@@ -39,9 +39,9 @@ def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[dict[
     for name, parameter in trained_parameters(network).items():
         height = layers.height(name)
         if height > layers.n_layers:
-            rate = config.head_learning_rate
+            rate = config.peak_head_rate
         else:
-            rate = config.learning_rate * config.layer_decay ** (layers.n_layers - height)
+            rate = config.peak_learning_rate * config.rate_decay ** (layers.n_layers - height)
         decay = config.weight_decay if parameter.ndim >= 2 else 0.0
         empty: dict[str, Any] = {
             "params": [],

@@ -36,11 +36,17 @@ class LanguageRegressor:
         ``validation_loss`` (standardized) and ``validation_rmse`` (in the targets' unit).
     n_trained_parameters_ : int
         Parameters that were tuned.
+    method_report_ : dict
+        What the method found out, for example the ranks of AdaLoRA.
+    levels_ : tuple of float
+        Levels of the quantiles that the head predicts; empty for other heads.
+    band_edges_ : ndarray of float64, shape (n_bands + 1,)
+        Ends of the bands in the targets' unit; empty for a head without bands.
 
     Examples
     --------
     >>> texts = ["red wine 0.75 l", "box of wine 3 l", "sparkling wine", "red apple"] * 4
-    >>> config = TuningConfig(trainable="head", epochs=2, max_length=16)
+    >>> config = TuningConfig(method="frozen", epochs=2, max_length=16)
     >>> model = LanguageRegressor(config).fit(texts, [9.0, 20.0, 12.0, 1.0] * 4)
     >>> model.predict(["white wine 0.75 l"]).shape
     (1,)
@@ -54,6 +60,22 @@ class LanguageRegressor:
     def history_(self) -> list[dict[str, Any]]:
         """One record an epoch."""
         return self._parts.history
+
+    @property
+    def method_report_(self) -> dict[str, Any]:
+        """What the method found out, for example the ranks of AdaLoRA."""
+        return self._parts.method_report
+
+    @property
+    def levels_(self) -> tuple[float, ...]:
+        """Levels of the quantiles that the head predicts; empty for other heads."""
+        return self._parts.network.task.levels or ()
+
+    @property
+    def band_edges_(self) -> np.ndarray:
+        """Ends of the bands in the targets' unit, shape (n_bands + 1,); empty for a head without bands."""
+        edges = self._parts.network.task.edges
+        return np.empty(0) if edges is None else self._parts.scale.restore(edges)
 
     @property
     def n_trained_parameters_(self) -> int:
@@ -136,15 +158,56 @@ class LanguageRegressor:
             Predictions in the targets' unit.
         """
         fitted = self._parts
-        rows = check_texts(texts)
-        n_facts = len(fitted.facts.means) if fitted.facts else 0
-        if (facts is not None) != bool(n_facts):
-            raise DataError(
-                f"the model was trained with {n_facts} facts a text, so facts must "
-                f"{'be given' if n_facts else 'be left out'}"
-            )
-        known = None if facts is None else check_facts(facts, len(rows), n_facts)
+        rows, known = self._checked(texts, facts)
         return _engine().predict(fitted, rows, known, batch_size)
+
+    def predict_quantiles(
+        self, texts: Sequence[str], *, facts: np.ndarray | None = None, batch_size: int = 64
+    ) -> np.ndarray:
+        """Predict the quantiles of a model that was tuned with head ``"quantile"``.
+
+        Parameters
+        ----------
+        texts, facts, batch_size
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_levels)
+            Quantiles in the targets' unit, rising along the second axis; the levels are `levels_`.
+
+        Raises
+        ------
+        ConfigError
+            If the head has no quantiles.
+        """
+        fitted = self._parts
+        rows, known = self._checked(texts, facts)
+        return _engine().predict_quantiles(fitted, rows, known, batch_size)
+
+    def predict_bands(
+        self, texts: Sequence[str], *, facts: np.ndarray | None = None, batch_size: int = 64
+    ) -> np.ndarray:
+        """Predict the probability of each band of a model that was tuned with bands.
+
+        Parameters
+        ----------
+        texts, facts, batch_size
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_bands)
+            Probabilities; the ends of the bands are `band_edges_`.
+
+        Raises
+        ------
+        ConfigError
+            If the head has no bands.
+        """
+        fitted = self._parts
+        rows, known = self._checked(texts, facts)
+        return _engine().predict_bands(fitted, rows, known, batch_size)
 
     def embed(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
         """Return the tuned encoder's mean-pooled states, of length 1.
@@ -180,6 +243,17 @@ class LanguageRegressor:
         model = cls(fitted.config)
         model._fitted = fitted
         return model
+
+    def _checked(self, texts: Sequence[str], facts: np.ndarray | None) -> tuple[list[str], np.ndarray | None]:
+        scaler = self._parts.facts
+        n_facts = len(scaler.means) if scaler else 0
+        if (facts is not None) != bool(n_facts):
+            raise DataError(
+                f"the model was trained with {n_facts} facts a text, so facts must "
+                f"{'be given' if n_facts else 'be left out'}"
+            )
+        rows = check_texts(texts)
+        return rows, None if facts is None else check_facts(facts, len(rows), n_facts)
 
     @property
     def _parts(self) -> Fitted:

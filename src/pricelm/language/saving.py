@@ -16,6 +16,9 @@ import pricelm
 from pricelm.core.errors import BackboneError, BundleError, BundleVersionError, ConfigError
 from pricelm.language.config import TuningConfig
 from pricelm.language.facts import FactScaler
+from pricelm.language.heads import head_from_dict
+from pricelm.language.heads.head import Scale
+from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor
 from pricelm.language.pretrained import load_encoder, load_tokenizer, save_encoder
 from pricelm.language.runtime import isolated_random_state, pick_device
@@ -24,6 +27,8 @@ from pricelm.language.tokens import TextTokenizer
 SCHEMA_VERSION = 1
 _DESCRIPTION, _HEAD, _TOKENIZER = "language.json", "head.safetensors", "tokenizer.json"
 _ENCODER = "encoder."
+# Weights of methods that cannot be folded into the backbone.
+_NOT_FOLDED = ("adapters.", "encoder.prompt_encoder.")
 
 
 @dataclass
@@ -38,24 +43,26 @@ class Fitted:
         The tuned network.
     tokenizer : TextTokenizer
         Its tokenizer.
-    target_mean, target_std : float
-        Scale of the targets.
+    scale : Scale
+        Mean and deviation of the targets.
     facts : FactScaler or None
         Scale of the facts; None if it was trained without.
     n_trained_parameters : int
         Parameters that were tuned.
     history : list of dict
         One record an epoch.
+    method_report : dict
+        What the method found out, for example the ranks of AdaLoRA.
     """
 
     config: TuningConfig
     network: TextRegressor
     tokenizer: TextTokenizer
-    target_mean: float
-    target_std: float
+    scale: Scale
     facts: FactScaler | None = None
     n_trained_parameters: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    method_report: dict[str, Any] = field(default_factory=dict)
 
 
 def save_fitted(fitted: Fitted, folder: Path) -> None:
@@ -76,10 +83,12 @@ def save_fitted(fitted: Fitted, folder: Path) -> None:
     description = {
         "schema_version": SCHEMA_VERSION,
         "config": fitted.config.to_dict(),
-        "target": {"mean": fitted.target_mean, "std": fitted.target_std},
+        "target": {"mean": fitted.scale.mean, "std": fitted.scale.std},
+        "task": fitted.network.task.to_dict(),
         "facts": fitted.facts.to_dict() if fitted.facts else None,
         "n_trained_parameters": fitted.n_trained_parameters,
         "history": fitted.history,
+        "method_report": fitted.method_report,
         "versions": {
             "pricelm": pricelm.__version__,
             "torch": torch.__version__,
@@ -89,11 +98,11 @@ def save_fitted(fitted: Fitted, folder: Path) -> None:
     head = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in fitted.network.state_dict().items()
-        if not name.startswith(_ENCODER)
+        if not name.startswith(_encoder_prefix(fitted.network))
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_encoder(fitted.network.encoder, folder)
+        save_encoder(fitted.network.base_encoder, folder)
         save_file(head, folder / _HEAD)
         (folder / _TOKENIZER).write_text(fitted.tokenizer.backend.to_str(), encoding="utf-8")
         (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
@@ -129,19 +138,24 @@ def load_fitted(folder: Path) -> Fitted:
         encoder, tokenizer = load_encoder(folder), load_tokenizer(folder)
         # The head is drawn at random and then overwritten; strict loading below leaves nothing random.
         with isolated_random_state(0, torch.device("cpu")):
-            network = TextRegressor(encoder, dropout=config.dropout, n_facts=len(facts.means) if facts else 0)
-        head = load_file(folder / _HEAD)
-        encoder_state = {f"{_ENCODER}{name}": tensor for name, tensor in encoder.state_dict().items()}
-        network.load_state_dict(encoder_state | head)
+            task = head_from_dict(description["task"])
+            n_facts = len(facts.means) if facts else 0
+            network = TextRegressor(encoder, task, dropout=config.dropout, n_facts=n_facts)
+            head = load_file(folder / _HEAD)
+            weights = encoder.state_dict()
+            if any(name.startswith(_NOT_FOLDED) for name in head):
+                build_method(config).apply(network)
+        prefix = _encoder_prefix(network)
+        network.load_state_dict({f"{prefix}{name}": tensor for name, tensor in weights.items()} | head)
         return Fitted(
             config,
             network.to(pick_device()).eval(),
             tokenizer,
-            float(target["mean"]),
-            float(target["std"]),
+            Scale(float(target["mean"]), float(target["std"])),
             facts,
             int(description["n_trained_parameters"]),
             list(description["history"]),
+            dict(description["method_report"]),
         )
     except (
         BackboneError,
@@ -157,6 +171,11 @@ def load_fitted(folder: Path) -> Fitted:
             f"the language model in {folder} is incomplete or broken: {error}. Copy the folder again "
             "from its source, or train the model anew"
         ) from error
+
+
+def _encoder_prefix(network: TextRegressor) -> str:
+    """Return what the names of the backbone's own weights begin with, wrapped by a method or not."""
+    return _ENCODER if network.encoder is network.base_encoder else f"{_ENCODER}base_model."
 
 
 def _read_description(path: Path) -> dict[str, Any]:

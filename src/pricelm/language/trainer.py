@@ -25,7 +25,7 @@ from pricelm.language.checkpoints import (
 from pricelm.language.config import TuningConfig
 from pricelm.language.examples import Examples, predict_all
 from pricelm.language.interrupts import InterruptFlag
-from pricelm.language.losses import LOSS_FUNCTIONS
+from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.optimizers import build_optimizer, learning_rate_factor, set_learning_rate
 from pricelm.language.runtime import autocast, resolve_precision
@@ -97,12 +97,13 @@ class Trainer:
         )
         self.device = network.head.weight.device
         self.precision = resolve_precision(config.precision, self.device)
+        self.method = build_method(config)
         self.parameters = trained_parameters(network)
         self.optimizer = build_optimizer(network, config)
-        self.loss = LOSS_FUNCTIONS[config.loss]
         self.plan = BatchPlan(config.batch_size, config.accumulation_steps, config.bucketed, config.seed)
         self.steps_per_epoch = self.plan.steps_per_epoch(len(training))
         self.total_steps = self.steps_per_epoch * config.epochs
+        self.method.start(network, self.total_steps)
         self.log = TrainingLog(run.run_dir / "training_log.jsonl" if run.run_dir else None)
         self.state = RunState()
         self._best: dict[str, Tensor] = {}
@@ -166,24 +167,29 @@ class Trainer:
         total = 0.0
         self.optimizer.zero_grad()
         for rows in step:
-            predicted = self.training.predict(self.network, rows, autocast(self.precision, self.device))
+            outputs = self.training.predict(self.network, rows, autocast(self.precision, self.device))
             # Divided by the texts of the whole step: batches of unequal size weigh as in one large one.
-            loss = self.loss(predicted, targets[torch.from_numpy(rows)]).sum() / n_texts
+            loss = self.network.task.loss(outputs, targets[torch.from_numpy(rows)]).sum() / n_texts
             total += loss.item()
             self._refuse_unless_finite(total, "loss")
             loss.backward()
+        penalty = self.method.penalty(self.network)
+        if penalty is not None:
+            penalty.backward()
         limit = math.inf if self.config.clip_norm is None else self.config.clip_norm
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit)
         self._refuse_unless_finite(norm.item(), "gradient")
         self.optimizer.step()
+        self.method.after_step(self.network, self.state.step + 1)
         return total, n_texts
 
     def _refuse_unless_finite(self, value: float, what: str) -> None:
         if not math.isfinite(value):
             raise ConfigError(
                 f"the {what} became {value} at step {self.state.step + 1} with learning_rate "
-                f"{self.config.learning_rate:g} and head_learning_rate {self.config.head_learning_rate:g}; "
-                "lower both, lengthen warmup_share, or keep clip_norm at 1.0"
+                f"{self.config.peak_learning_rate:g} and head_learning_rate "
+                f"{self.config.peak_head_rate:g}; lower both, lengthen warmup_share, or keep clip_norm "
+                "at 1.0"
             )
 
     def _report_step(self, loss: float, n_texts: int, factor: float) -> None:
@@ -192,7 +198,7 @@ class Trainer:
         state.seconds = now - self._started
         self._texts_this_session += n_texts
         speed = self._texts_this_session / max(now - self._session_started, 1e-9)
-        peak = config.head_learning_rate if config.trainable == "head" else config.learning_rate
+        peak = config.peak_head_rate if config.method == "frozen" else config.peak_learning_rate
         record = {
             "event": "step",
             "epoch": state.epoch + 1,
@@ -228,10 +234,10 @@ class Trainer:
     def _validate(self, validation: Examples) -> dict[str, float]:
         state = self.state
         assert validation.targets is not None
-        predicted = predict_all(self.network, validation, self.config.batch_size)
-        targets = validation.targets.cpu()
-        loss = float(self.loss(predicted, targets).mean())
-        rmse = float((predicted - targets).square().mean().sqrt()) * self.run.target_std
+        outputs = predict_all(self.network, validation, self.config.batch_size)
+        task, targets = self.network.task, validation.targets.cpu()
+        loss = float(task.loss(outputs, targets).mean())
+        rmse = float((task.decode(outputs) - targets).square().mean().sqrt()) * self.run.target_std
         if state.best_loss is None or loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epoch + 1
             if self.config.patience is not None:
@@ -256,6 +262,7 @@ class Trainer:
         if not self.state.finished:
             groups["optimizer"] = optimizer_tensors(self.optimizer, self.parameters)
             groups["random"] = random_tensors(self.device)
+            groups["method"] = self.method.state(self.network)
             if self._best:
                 groups["best"] = self._best
         write_checkpoint(self.run.run_dir, self.state, self.run.fingerprint, groups)
@@ -278,6 +285,7 @@ class Trainer:
         if not self.state.finished:
             restore_optimizer(self.optimizer, self.parameters, found.tensors["optimizer"])
             restore_random(found.tensors["random"], self.device)
+            self.method.restore(self.network, found.tensors.get("method", {}))
             run.progress.say(f"resuming after step {self.state.step} of {self.total_steps}")
 
     def _load(self, weights: dict[str, Tensor]) -> None:

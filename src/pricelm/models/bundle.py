@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def _describe(model: PriceModel) -> dict[str, Any]:
         "format": _FORMAT,
         "schema_version": SCHEMA_VERSION,
         "parameters": {name: getattr(model, name) for name in _PARAMETERS},
-        "tuning": model.tuning.to_dict() if model.tuning else None,
+        "tuning": dict(_settings(model.tuning)) if model.tuning else None,
         "columns": model.columns_.to_dict(),
         "features": model.features_.to_dict(),
         "currency": model.currency_,
@@ -160,6 +160,10 @@ def _describe(model: PriceModel) -> dict[str, Any]:
         "metrics": getattr(model, "metrics_", {}),
         "versions": software_versions(),
     }
+
+
+def _settings(tuning: TuningConfig | Mapping[str, Any]) -> Mapping[str, Any]:
+    return tuning.to_dict() if isinstance(tuning, TuningConfig) else tuning
 
 
 def _read_document(folder: Path) -> dict[str, Any]:
@@ -192,7 +196,10 @@ def _is_bundle(path: Path) -> bool:
 
 
 def _read_parts(folder: Path, document: dict[str, Any]) -> PriceModel:
-    tuning = TuningConfig.from_dict(document["tuning"]) if document["tuning"] else None
+    tuning = document["tuning"]
+    if tuning is not None:
+        checked = TuningConfig.from_dict(tuning)
+        tuning = checked if set(tuning) == set(checked.to_dict()) else tuning
     columns = ColumnMap.from_dict(document["columns"])
     model = PriceModel(**document["parameters"], tuning=tuning, columns=columns)
     model.columns_ = columns

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pricelm.core.errors import ConfigError
 from pricelm.language.config import TuningConfig
+from pricelm.language.methods import method_entry
 
 N_FOLDS = 5
 _HELD_OUT_ROWS_WANTED = 1000
@@ -69,13 +71,15 @@ class Plan:
         if "language" in self.members:
             tuning = self.tuning
             texts.append(
-                f"language model: {tuning.backbone}, {tuning.trainable} tuning, {tuning.epochs} epochs, up "
-                f"to {tuning.max_length} tokens, {tuning.loss} loss, learning rate {tuning.learning_rate:g}"
+                f"language model: {tuning.backbone}, method {tuning.method}, {tuning.epochs} epochs, up to "
+                f"{tuning.max_length} tokens, head {tuning.head}, learning rate {tuning.peak_learning_rate:g}"
             )
         return texts
 
 
-def derive_plan(preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig | None) -> Plan:
+def derive_plan(
+    preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig | Mapping[str, Any] | None
+) -> Plan:
     """Derive folds and training from the preset and the number of listings.
 
     Parameters
@@ -85,9 +89,9 @@ def derive_plan(preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig
     n_rows : int
         Listings to learn from.
     backbone : str
-        Backbone for the language member, used when ``tuning`` is None.
-    tuning : TuningConfig or None
-        Training to use as it is instead of the derived one.
+        Backbone for the language member, unless ``tuning`` names one.
+    tuning : TuningConfig, mapping or None
+        Training to use as it is instead of the derived one; a mapping replaces some settings only.
 
     Returns
     -------
@@ -112,12 +116,19 @@ def derive_plan(preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig
     chosen = PRESETS[preset]
     wanted = math.ceil(_HELD_OUT_ROWS_WANTED / max(n_rows / N_FOLDS, 1))
     folds = min(N_FOLDS, max(chosen.tuned_copies, wanted))
-    if tuning is None:
-        base = TuningConfig(backbone=backbone)
-        rows = n_rows * (N_FOLDS - 1) / N_FOLDS
-        epochs = math.ceil(_UPDATES_WANTED * base.batch_size / max(rows, 1))
-        tuning = replace(base, epochs=min(_MOST_EPOCHS, max(base.epochs, epochs)))
+    if not isinstance(tuning, TuningConfig):
+        tuning = _derived_tuning(n_rows, {"backbone": backbone, **(tuning or {})})
     return Plan(chosen.members, folds, tuning)
+
+
+def _derived_tuning(n_rows: int, settings: Mapping[str, Any]) -> TuningConfig:
+    asked = TuningConfig.from_dict(settings)
+    if "epochs" in settings:
+        return asked
+    rows = n_rows * (N_FOLDS - 1) / N_FOLDS
+    epochs = math.ceil(_UPDATES_WANTED * asked.batch_size / max(rows, 1))
+    passes = method_entry(asked.method).passes
+    return replace(asked, epochs=passes * min(_MOST_EPOCHS, max(asked.epochs, epochs)))
 
 
 def preset_table() -> list[dict[str, Any]]:

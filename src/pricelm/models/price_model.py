@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ class PriceModel(RegressorMixin, BaseEstimator):
         Roles of the columns (``{"price": "sold_for"}``) where the inferred ones are wrong.
     backbone : str, default "minilm"
         Alias, folder or hub id of the pretrained language model.
-    tuning : TuningConfig, optional
-        Training of the language member, instead of what the preset derives.
+    tuning : TuningConfig or mapping, optional
+        Training of the language member, instead of what the preset derives; a mapping replaces
+        some settings only, for example ``{"method": "lora"}``.
     confidence_level : float, default 0.9
         Share of listings whose price the interval holds.
     abstain_ratio : float, optional
@@ -84,7 +85,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         *,
         columns: Columns = None,
         backbone: str = "minilm",
-        tuning: TuningConfig | None = None,
+        tuning: TuningConfig | Mapping[str, Any] | None = None,
         confidence_level: float = 0.9,
         abstain_ratio: float | None = None,
         currency: str | None = None,

@@ -45,7 +45,7 @@ class TuningCost:
 
     def seconds(self, texts_per_second: float, tuning: TuningConfig, *, native_bf16: bool) -> float:
         """Estimate the time from the measured speed of reading with the untuned backbone."""
-        if tuning.trainable == "head":
+        if tuning.method == "frozen":
             return self.texts / texts_per_second
         precision = "bf16" if native_bf16 and tuning.precision != "fp32" else "fp32"
         return self.texts * self.epochs * _TUNING_OVER_READING[precision] / texts_per_second

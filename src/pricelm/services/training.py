@@ -48,8 +48,8 @@ class TrainingOptions:
         The dial for time against accuracy.
     backbone : str, optional
         Pretrained model of the language member; it goes before the one in ``tuning``.
-    tuning : TuningConfig, optional
-        Training of the language member instead of what the preset derives.
+    tuning : TuningConfig or mapping, optional
+        Training of the language member instead of what the preset derives; a mapping replaces some settings.
     confidence_level : float, default 0.9
         Share of prices that an interval holds.
     abstain_ratio : float, optional
@@ -72,7 +72,7 @@ class TrainingOptions:
 
     preset: str = "balanced"
     backbone: str | None = None
-    tuning: TuningConfig | None = None
+    tuning: TuningConfig | Mapping[str, Any] | None = None
     confidence_level: float = 0.9
     abstain_ratio: float | None = None
     currency: str | None = None
@@ -97,11 +97,8 @@ class TrainingOptions:
 
     def plan(self, n_rows: int) -> Plan:
         """Return what these options stand for, for ``n_rows`` listings to learn from."""
-        tuning = self.tuning
         backbone = self.backbone or TuningConfig().backbone
-        if tuning is not None and self.backbone is not None:
-            tuning = replace(tuning, backbone=backbone)
-        return derive_plan(self.preset, n_rows, backbone=backbone, tuning=tuning)
+        return derive_plan(self.preset, n_rows, backbone=backbone, tuning=self._tuning())
 
     def new_model(self, columns: ColumnMap, currency: str) -> PriceModel:
         """Return the unfitted model for listings with these columns, priced in ``currency``."""
@@ -109,13 +106,20 @@ class TrainingOptions:
             self.preset,
             columns=columns,
             backbone=self.plan(1).tuning.backbone,
-            tuning=self.plan(1).tuning if self.tuning else None,
+            tuning=self._tuning(),
             confidence_level=self.confidence_level,
             abstain_ratio=self.abstain_ratio,
             currency=currency or self.currency,
             keep_leaks=self.keep_leaks,
             seed=self.seed,
         )
+
+    def _tuning(self) -> TuningConfig | Mapping[str, Any] | None:
+        if self.tuning is None or self.backbone is None:
+            return self.tuning
+        if isinstance(self.tuning, TuningConfig):
+            return replace(self.tuning, backbone=self.backbone)
+        return {**self.tuning, "backbone": self.backbone}
 
 
 @dataclass(frozen=True)
@@ -269,8 +273,8 @@ class Trained:
     run_dir: Path
 
 
-def read_tuning(path: Path) -> TuningConfig:
-    """Read tuning options from a file with one JSON object.
+def read_tuning(path: Path) -> dict[str, Any]:
+    """Read tuning settings from a file with one JSON object.
 
     Parameters
     ----------
@@ -279,8 +283,8 @@ def read_tuning(path: Path) -> TuningConfig:
 
     Returns
     -------
-    TuningConfig
-        The validated options.
+    dict
+        The settings, each checked.
 
     Raises
     ------
@@ -302,7 +306,8 @@ def read_tuning(path: Path) -> TuningConfig:
         raise ConfigError(
             f"{path}: one seed decides everything random; give it with --seed, not among tuning options"
         )
-    return TuningConfig.from_dict(values)
+    TuningConfig.from_dict(values)
+    return values
 
 
 def check_place(out: Path) -> None:

@@ -155,7 +155,7 @@ def test_demo_says_what_it_did(monkeypatch: pytest.MonkeyPatch, fast_bundle: Pat
         (["train", "{data}", "-o", "m", "--backbone", "minilmm", "--price", "cost"], 4, "did you mean"),
         (["train", "{data}", "-o", "m", "--preset", "fast", "--price", "price"], 3, "no column 'price'"),
         (["train", "{data}", "-o", "m", "--preset", "fast", "--column", "brand"], 2, "ROLE=COLUMN"),
-        (["train", "{data}", "-o", "m", "--tuning", "none.json"], 2, "none.json"),
+        (["train", "{data}", "-o", "m", "--config", "none.json"], 2, "none.json"),
         (["train", "{data}", "-o", "m", "--preset", "fast", "--query", "SELECT 1"], 2, "query"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from pricelm.core.errors import BackboneError
 from pricelm.language import backbones
 from pricelm.language.backbones import ShippedModel, find_backbone, installed_backbones, unknown_token_share
+from pricelm.language.heads.regression import RegressionHead, RegressionOptions
 from pricelm.language.network import LayerMap, TextRegressor
 from pricelm.language.pretrained import MODEL_TYPES, load_encoder, load_tokenizer, longest_text, save_encoder
 
@@ -255,7 +256,7 @@ def test_every_supported_architecture_can_be_tuned_and_saved(
             "local_attention": 8,
         }
     folder = make_backbone(tmp_path / "model", model_type, **options)
-    network = TextRegressor(load_encoder(folder), dropout=0.1)
+    network = TextRegressor(load_encoder(folder), RegressionHead(RegressionOptions()), dropout=0.1)
     heights = {LayerMap(network).height(name) for name, _ in network.named_parameters()}
     assert heights == {0, 1, 2, 3}
     texts = load_tokenizer(folder).encode(

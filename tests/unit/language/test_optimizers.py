@@ -11,7 +11,9 @@ import torch
 
 from pricelm.core.errors import ConfigError
 from pricelm.language.config import TuningConfig
-from pricelm.language.network import TextRegressor, apply_trainable, trained_parameters
+from pricelm.language.heads.regression import RegressionHead, RegressionOptions
+from pricelm.language.methods import build_method
+from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.optimizers import (
     build_optimizer,
     learning_rate_factor,
@@ -25,7 +27,7 @@ MakeConfig = Callable[..., TuningConfig]
 
 @pytest.fixture
 def network(tiny_backbone: Path) -> TextRegressor:
-    return TextRegressor(load_encoder(tiny_backbone), dropout=0.0)
+    return TextRegressor(load_encoder(tiny_backbone), RegressionHead(RegressionOptions()), dropout=0.0)
 
 
 def settings_by_name(network: TextRegressor, config: TuningConfig) -> dict[str, tuple[float, float]]:
@@ -51,18 +53,16 @@ def test_rates_fall_layer_by_layer_and_vectors_are_not_decayed(network: TextRegr
 
 
 @pytest.mark.parametrize(
-    ("trainable", "first_names"),
+    ("method", "first_names"),
     [
         ("full", {"encoder.embeddings", "encoder.encoder.layer.0", "encoder.encoder.layer.1", "head"}),
         ("last-2", {"encoder.encoder.layer.0", "encoder.encoder.layer.1", "head"}),
         ("last-1", {"encoder.encoder.layer.1", "head"}),
-        ("head", {"head"}),
+        ("frozen", {"head"}),
     ],
 )
-def test_trainable_marks_the_named_part(
-    network: TextRegressor, trainable: str, first_names: set[str]
-) -> None:
-    count = apply_trainable(network, trainable)
+def test_method_marks_the_named_part(network: TextRegressor, method: str, first_names: set[str]) -> None:
+    build_method(TuningConfig(method=method)).apply(network)
     trained = trained_parameters(network)
     expected = {
         name
@@ -70,13 +70,12 @@ def test_trainable_marks_the_named_part(
         if any(name.startswith(f"{first}.") for first in first_names)
     }
     assert set(trained) == expected
-    assert count == sum(parameter.numel() for parameter in trained.values())
     assert set(settings_by_name(network, TuningConfig())) == expected
 
 
 def test_more_layers_than_there_are_is_refused(network: TextRegressor) -> None:
     with pytest.raises(ConfigError, match="'last-2' at most"):
-        apply_trainable(network, "last-3")
+        build_method(TuningConfig(method="last-3")).apply(network)
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])

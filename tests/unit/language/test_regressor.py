@@ -61,9 +61,9 @@ def test_it_learns_a_rule_from_the_text(tuned: LanguageRegressor, rows: RowsOf, 
     "options",
     [
         {"optimizer": "sgd", "learning_rate": 0.1, "head_learning_rate": 0.1},
-        {"loss": "mae"},
-        {"loss": "mse"},
-        {"trainable": "last-1"},
+        {"head_options": {"loss": "mae"}},
+        {"head_options": {"loss": "mse"}},
+        {"method": "last-1"},
     ],
     ids=str,
 )
@@ -103,19 +103,19 @@ def test_fitting_leaves_the_random_state_and_the_threads_alone(tiny_config: Make
 
 
 @pytest.mark.parametrize(
-    ("trainable", "moving"),
-    [("full", ["embeddings", "layer.0", "layer.1"]), ("last-1", ["layer.1"]), ("head", [])],
+    ("method", "moving"),
+    [("full", ["embeddings", "layer.0", "layer.1"]), ("last-1", ["layer.1"]), ("frozen", [])],
 )
 def test_freezing_freezes_bit_by_bit_and_the_rest_moves(
     tiny_backbone: Path,
     tiny_config: MakeConfig,
     rows: RowsOf,
     tmp_path: Path,
-    trainable: str,
+    method: str,
     moving: list[str],
 ) -> None:
     before = load_file(tiny_backbone / "model.safetensors")
-    model = LanguageRegressor(tiny_config(trainable=trainable)).fit(*rows)
+    model = LanguageRegressor(tiny_config(method=method)).fit(*rows)
     for name, tensor in encoder_weights(model, tmp_path).items():
         # Rows and positions that no text uses have no gradient, so whole tensors are compared.
         moved = not torch.equal(tensor, before[name])
@@ -142,7 +142,7 @@ def test_head_tuning_reads_each_text_once_and_ends_like_reading_it_in_every_epoc
         return engine._examples(fitted, rows.texts, rows.facts, rows.targets)
 
     monkeypatch.setattr(TextRegressor, "pool", counted)
-    config = tiny_config(trainable="head", epochs=20, head_learning_rate=0.1, dropout=0.0, bucketed=False)
+    config = tiny_config(method="frozen", epochs=20, head_learning_rate=0.1, dropout=0.0, bucketed=False)
     fast = LanguageRegressor(config).fit(*rows)
     assert n_read == len(rows[0])
     assert fast.n_trained_parameters_ == 17
@@ -368,8 +368,8 @@ def test_the_real_backbone_learns_with_a_frozen_and_with_a_tuned_encoder() -> No
     targets = np.array([worth[thing] for thing in things]) + random.normal(0, 0.1, len(things))
     spread = targets[200:].std()
     for options in (
-        {"trainable": "head", "epochs": 40, "head_learning_rate": 2e-2},
-        {"trainable": "full", "epochs": 3},
+        {"method": "frozen", "epochs": 40, "head_learning_rate": 2e-2},
+        {"method": "full", "epochs": 3},
     ):
         model = LanguageRegressor(TuningConfig(max_length=24, **options)).fit(texts[:200], targets[:200])
         assert rmse(model.predict(texts[200:]), targets[200:]) < 0.35 * spread, options

@@ -13,8 +13,8 @@ import torch
 from pricelm.core.errors import ConfigError, DataError
 from pricelm.language import runtime
 from pricelm.language.facts import FactScaler, check_facts
+from pricelm.language.heads.regression import LOSSES
 from pricelm.language.interrupts import InterruptFlag
-from pricelm.language.losses import LOSS_FUNCTIONS
 from pricelm.language.runtime import (
     autocast,
     has_native_bf16,
@@ -123,10 +123,16 @@ def test_the_log_is_rewound_to_a_step(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("loss", "error", "value"),
-    [("mse", 3.0, 9.0), ("mae", -3.0, 3.0), ("huber", 0.5, 0.125), ("huber", -3.0, 2.5)],
+    [
+        ("mse", 3.0, 9.0),
+        ("mae", -3.0, 3.0),
+        ("huber", 0.5, 0.125),
+        ("huber", -3.0, 2.5),
+        ("log_cosh", 0.0, 0.0),
+    ],
 )
 def test_losses_are_those_of_the_textbook(loss: str, error: float, value: float) -> None:
-    found = LOSS_FUNCTIONS[loss](torch.tensor([error, 0.0]), torch.zeros(2))
+    found = LOSSES[loss](torch.tensor([error, 0.0]), torch.zeros(2))
     assert found.tolist() == [value, 0.0]
 
 

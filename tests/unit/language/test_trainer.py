@@ -65,7 +65,7 @@ def assert_same_model(left: LanguageRegressor, right: LanguageRegressor, folder:
 
 
 @pytest.mark.parametrize("press_after", [1, 7, 12, 20, 24])
-@pytest.mark.parametrize("options", [{}, {"trainable": "head"}], ids=["full", "head"])
+@pytest.mark.parametrize("options", [{}, {"method": "frozen"}], ids=["full", "head"])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     tiny_config: MakeConfig, rows: RowsOf, tmp_path: Path, press_after: int, options: dict[str, Any]
 ) -> None:
@@ -267,7 +267,7 @@ def test_clipping_bounds_a_step(tiny_config: MakeConfig, rows: RowsOf) -> None:
     def predicted(clip_norm: float | None, rate: float) -> np.ndarray:
         one_step = {"epochs": 1, "batch_size": len(rows[0]), "warmup_share": 0.0, "weight_decay": 0.0}
         config = tiny_config(
-            trainable="head", optimizer="sgd", head_learning_rate=rate, clip_norm=clip_norm, **one_step
+            method="frozen", optimizer="sgd", head_learning_rate=rate, clip_norm=clip_norm, **one_step
         )
         return LanguageRegressor(config).fit(*rows).predict(rows[0])
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from pricelm.core.errors import ConfigError
-from pricelm.language.config import LOSSES, TuningConfig
-from pricelm.language.losses import LOSS_FUNCTIONS
+from pricelm.language.config import TuningConfig
 
 
 @pytest.mark.parametrize(
@@ -38,10 +37,16 @@ from pricelm.language.losses import LOSS_FUNCTIONS
         ("dropout", 1.0),
         ("clip_norm", 0.0),
         ("accumulation_steps", 0),
-        ("loss", "l2"),
-        ("trainable", "last-0"),
-        ("trainable", "last"),
-        ("trainable", "none"),
+        ("head", "regresion"),
+        ("head_options", {"loss": "l2"}),
+        ("head_options", {"los": "mse"}),
+        ("head_options", "mse"),
+        ("method_options", {"rank": 4}),
+        ("method", "last-N"),
+        ("method", "lorra"),
+        ("method", "last-0"),
+        ("method", "last"),
+        ("method", "none"),
         ("patience", 0),
         ("bucketed", 1),
         ("precision", "fp16"),
@@ -51,14 +56,12 @@ from pricelm.language.losses import LOSS_FUNCTIONS
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=name):
+    with pytest.raises(ConfigError, match=name.removesuffix("_options")):
         TuningConfig(**{name: value})
 
 
 def test_values_at_the_limits_are_accepted() -> None:
-    TuningConfig(
-        warmup_share=0.0, weight_decay=0, dropout=0, layer_decay=1, clip_norm=None, trainable="last-12"
-    )
+    TuningConfig(warmup_share=0.0, weight_decay=0, dropout=0, layer_decay=1, clip_norm=None, method="last-12")
 
 
 def test_an_unknown_option_names_close_matches() -> None:
@@ -67,7 +70,14 @@ def test_an_unknown_option_names_close_matches() -> None:
 
 
 def test_a_config_survives_json() -> None:
-    config = TuningConfig(trainable="last-2", patience=2, learning_rate=3e-5)
+    config = TuningConfig(
+        method="lora",
+        method_options={"rank": 4},
+        head="quantile",
+        head_options={"levels": [0.1, 0.5, 0.9]},
+        patience=2,
+        learning_rate=3e-5,
+    )
     assert TuningConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert set(config.to_dict()) == {field.name for field in fields(TuningConfig)}
 
@@ -79,8 +89,18 @@ def test_only_options_that_change_the_weights_forbid_resuming() -> None:
     assert TuningConfig().with_seed(1) == TuningConfig(seed=1)
 
 
-def test_every_loss_that_may_be_asked_for_exists() -> None:
-    assert set(LOSSES) == set(LOSS_FUNCTIONS)
+def test_options_cannot_be_changed_from_outside() -> None:
+    options = {"rank": 4}
+    config = TuningConfig(method="lora", method_options=options)
+    options["rank"] = 5
+    assert config.method_options == {"rank": 4}
+
+
+def test_rates_are_the_usual_ones_of_the_method_unless_given() -> None:
+    assert (TuningConfig().peak_learning_rate, TuningConfig().rate_decay) == (2e-4, 0.8)
+    assert TuningConfig(method="lora").rate_decay == 1.0
+    assert TuningConfig(method="lora", learning_rate=1e-5).peak_learning_rate == 1e-5
+    assert TuningConfig(method="full", layer_decay=0.9).rate_decay == 0.9
 
 
 def test_the_light_modules_load_no_torch() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,8 +65,26 @@ def test_more_rows_never_mean_more_folds_or_epochs(one: int, other: int) -> None
 
 
 def test_your_own_tuning_is_taken_as_it_is() -> None:
-    tuning = TuningConfig(epochs=1, backbone="somewhere/else", trainable="last-2")
+    tuning = TuningConfig(epochs=1, backbone="somewhere/else", method="last-2")
     assert derive_plan("balanced", 100, backbone="minilm", tuning=tuning).tuning is tuning
+
+
+def test_some_settings_replace_those_of_the_preset() -> None:
+    derived = derive_plan("balanced", 500, backbone="minilm", tuning=None).tuning
+    lora = derive_plan("balanced", 500, backbone="minilm", tuning={"method": "lora"}).tuning
+    assert lora == replace(derived, method="lora")
+    assert derive_plan("balanced", 500, backbone="minilm", tuning={"epochs": 2}).tuning.epochs == 2
+    assert (
+        derive_plan("balanced", 500, backbone="minilm", tuning={"backbone": "other"}).tuning.backbone
+        == "other"
+    )
+    with pytest.raises(ConfigError, match="epochs"):
+        derive_plan("balanced", 500, backbone="minilm", tuning={"epoch": 2})
+
+
+def test_a_frozen_backbone_is_asked_once_and_its_head_reads_more_often() -> None:
+    frozen = derive_plan("balanced", 9000, backbone="minilm", tuning={"method": "frozen"}).tuning
+    assert frozen.epochs == 10 * TuningConfig().epochs
 
 
 def test_the_backbone_is_passed_on_and_the_plan_says_so() -> None:

@@ -22,7 +22,7 @@ def test_the_cost_counts_every_copy(tiny_backbone: Path) -> None:
 
 def test_tuning_takes_longer_without_bf16_and_a_frozen_encoder_is_read_once() -> None:
     cost = TuningCost(1000, 3, 0)
-    full, head = TuningConfig(), TuningConfig(trainable="head")
+    full, head = TuningConfig(), TuningConfig(method="frozen")
     assert cost.seconds(100, full, native_bf16=False) > cost.seconds(100, full, native_bf16=True) > 30
     assert cost.seconds(100, TuningConfig(precision="fp32"), native_bf16=True) == cost.seconds(
         100, full, native_bf16=False

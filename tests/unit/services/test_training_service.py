@@ -132,6 +132,8 @@ def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
 def test_the_named_backbone_goes_before_that_of_the_tuning() -> None:
     options = TrainingOptions(backbone="other", tuning=TuningConfig(epochs=7))
     assert (options.plan(100).tuning.backbone, options.plan(100).tuning.epochs) == ("other", 7)
+    settings = TrainingOptions(backbone="other", tuning={"epochs": 7, "backbone": "third"})
+    assert settings.plan(100).tuning == TuningConfig(backbone="other", epochs=7)
 
 
 def test_what_would_fail_in_the_end_fails_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +190,8 @@ def test_tuning_files_that_cannot_be(tmp_path: Path, content: str, message: str)
 
 
 def test_a_tuning_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "tuning.json").write_text('{"epochs": 5, "loss": "mae"}', encoding="utf-8-sig")
-    assert read_tuning(tmp_path / "tuning.json") == TuningConfig(epochs=5, loss="mae")
+    (tmp_path / "tuning.json").write_text('{"epochs": 5, "method": "lora"}', encoding="utf-8-sig")
+    assert read_tuning(tmp_path / "tuning.json") == {"epochs": 5, "method": "lora"}
     with pytest.raises(ConfigError, match=r"none\.json"):
         read_tuning(tmp_path / "none.json")
 
