@@ -1,4 +1,4 @@
-"""The network: encoder, masked mean pooling, optional facts through a gate, and a regression head."""
+"""The network: encoder or decoder, pooling, optional facts through a gate, and a regression head."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pricelm.core.errors import BackboneError, ConfigError
+from pricelm.language.pretrained import is_decoder
 
 _ENCODER = "encoder."
 
@@ -65,8 +66,14 @@ class TextRegressor(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def pool(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean state of the real tokens, shape (n, hidden_size), fp32."""
+        """Return one state a text, shape (n, hidden_size), fp32.
+
+        That is the mean over the tokens of an encoder and the last one of a decoder. Padding must be on the
+        right; it changes nothing, whatever else is in the batch.
+        """
         states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        if is_decoder(self.encoder.config):
+            return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
         weights = mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
@@ -128,7 +135,8 @@ class LayerMap:
         found = self._layer.match(name)
         if found:
             return int(found[1]) + 1
-        return self.n_layers if "norm" in name.lower() and "embeddings" not in name else 0
+        norm = "norm" in name.lower() or ".ln_" in name
+        return self.n_layers if norm and "embeddings" not in name else 0
 
 
 def apply_trainable(network: TextRegressor, trainable: str) -> int:
