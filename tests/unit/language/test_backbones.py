@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from pricelm.core.errors import BackboneError
 from pricelm.language import backbones
 from pricelm.language.backbones import ShippedModel, find_backbone, installed_backbones, unknown_token_share
+from pricelm.language.gguf_models import convert_gguf
 from pricelm.language.network import LayerMap, TextRegressor
 from pricelm.language.pretrained import (
     DECODER_TYPES,
@@ -26,6 +27,8 @@ from pricelm.language.pretrained import (
     longest_text,
     save_encoder,
 )
+from pricelm.language.tokens import TextTokenizer
+from tests.shipped_files import write_gguf
 
 HOSTILE_ENTRIES = [
     {"auto_map": {"AutoModel": "evil.Model"}},
@@ -266,6 +269,24 @@ def test_unknown_tokens_are_counted(tiny_backbone: Path) -> None:
     assert unknown_token_share(["red 椅子"], tiny_backbone) == pytest.approx(2 / 3)
     assert unknown_token_share([], tiny_backbone) == 0.0
     assert unknown_token_share([""], tiny_backbone) == 0.0
+
+
+def test_bytes_of_characters_count_as_tokens_that_say_nothing(tmp_path: Path) -> None:
+    for kind in ("llama", "gemma3"):
+        write_gguf(tmp_path / "tiny.gguf", kind)
+        tokenizer = convert_gguf((tmp_path / "tiny.gguf").read_bytes(), "tiny").tokenizer
+        reading = TextTokenizer(tokenizer, 0, None).reading([" red 椅", " lamp", ""])
+        assert (reading.texts, reading.characters, reading.unreadable) == (3, 11, 3)
+        assert reading.tokens == reading.unreadable + 3, tokenizer.encode(" red 椅").tokens
+        assert reading.tokens_per_character == reading.tokens / 11
+
+
+def test_the_norm_at_the_end_belongs_to_the_last_layer(tmp_path: Path, make_backbone: Any) -> None:
+    for model_type, norm in {"gpt2": "ln_f", "llama": "norm"}.items():
+        folder = make_backbone(tmp_path / model_type, model_type, **SIZES[model_type])
+        heights = LayerMap(TextRegressor(load_encoder(folder), dropout=0.0))
+        assert heights.height(f"encoder.{norm}.weight") == 2
+        assert heights.height("encoder.embed_tokens.weight") == heights.height("encoder.wpe.weight") == 0
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
