@@ -212,8 +212,7 @@ def recommend(texts: Sequence[str], offers: Sequence[Offer]) -> Recommendation:
     found = f"the letters are {language}" if language else "there are no letters in these texts"
     able = [fit for fit in fits if fit.unreadable_share <= MOST_UNKNOWN_TOKENS]
     if not able:
-        reason = f"{found}, and no backbone that is installed reads them; {ALIASES[_FALLBACK].install}"
-        return Recommendation(_FALLBACK, reason, scripts, fits)
+        return _nothing_reads(found, scripts, fits)
     sharp = [fit for fit in able if fit.unreadable_share <= _FEW_UNKNOWN_TOKENS]
     sharp = sharp or [min(able, key=lambda fit: fit.unreadable_share)]
     finest = _FINER_THAN_THE_BEST * min(fit.tokens_per_character for fit in sharp)
@@ -224,10 +223,21 @@ def recommend(texts: Sequence[str], offers: Sequence[Offer]) -> Recommendation:
         took = duration_text(best.tuning_seconds)
         reason += f", and tuning it on {len(texts):,} listings takes roughly {took} here"
     others = [fit.alias for fit in fluent if fit is not best]
-    reason += (
-        f". {' and '.join(others)} read{'s' * (len(others) == 1)} them too, and cost more" if others else ""
-    )
+    if others:
+        reason += f"; {' and '.join(others)} can read them too, at a higher cost"
     return Recommendation(best.alias, reason, scripts, fits)
+
+
+def _nothing_reads(found: str, scripts: dict[str, float], fits: tuple[Fit, ...]) -> Recommendation:
+    if any(fit.alias == _FALLBACK for fit in fits) or _FALLBACK not in ALIASES:
+        alias, advice = "minilm", "a language model is of no use here: train with the preset 'fast'"
+        if fits:
+            alias = min(fits, key=lambda fit: fit.unreadable_share).alias
+    else:
+        alias, advice = _FALLBACK, f"install it with: {ALIASES[_FALLBACK].install}"
+    return Recommendation(
+        alias, f"{found}, and no backbone that is installed reads them; {advice}", scripts, fits
+    )
 
 
 def _fit(offer: Offer, texts: Sequence[str]) -> Fit:

