@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import pricelm
+from pricelm.cli.backbones import backbones
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, quote, demo, doctor):
+for command in (train, evaluate, predict, quote, backbones, demo, doctor):
     app.command()(command)
 
 

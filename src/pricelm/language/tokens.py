@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +16,7 @@ from torch import Tensor
 # Reading a megabyte of text only to keep 64 tokens of it would take most of a second.
 _CHARACTERS_PER_TOKEN = 64
 _TEXTS_AT_ONCE = 4096
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,39 @@ class TokenizedTexts:
         ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
         ids[mask] = np.concatenate([self.ids[self.starts[row] : self.starts[row + 1]] for row in rows])
         return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How well a backbone reads some texts.
+
+    Parameters
+    ----------
+    texts, characters, tokens : int
+        What was read, and into how many tokens.
+    unreadable : int
+        Tokens that the vocabulary lacks, or has only as bytes of a character.
+
+    Examples
+    --------
+    >>> Reading(texts=1, characters=20, tokens=5, unreadable=1).unreadable_share
+    0.2
+    """
+
+    texts: int
+    characters: int
+    tokens: int
+    unreadable: int
+
+    @property
+    def unreadable_share(self) -> float:
+        """Share of the tokens that say nothing to the backbone, 0 to 1."""
+        return self.unreadable / self.tokens if self.tokens else 0.0
+
+    @property
+    def tokens_per_character(self) -> float:
+        """How finely the texts are cut: about 0.25 in a language that the vocabulary was made for."""
+        return self.tokens / self.characters if self.characters else 0.0
 
 
 @dataclass(frozen=True)
@@ -106,14 +142,33 @@ class TextTokenizer:
         starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
         return TokenizedTexts(np.concatenate(ids), starts, self.pad_id)
 
-    def unknown_share(self, texts: Sequence[str]) -> float:
-        """Return the share of tokens that the vocabulary lacks, 0 to 1; special tokens are not counted."""
-        if self.unknown_id is None:
-            return 0.0
+    def reading(self, texts: Sequence[str]) -> Reading:
+        """Return how well texts can be read; special tokens are not counted.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            The texts; the first 512 tokens of each are looked at.
+
+        Returns
+        -------
+        Reading
+            Counts of characters, tokens and tokens that say nothing.
+        """
         self.backend.no_padding()
         self.backend.enable_truncation(512)
         reach = 512 * _CHARACTERS_PER_TOKEN
-        found = self.backend.encode_batch_fast([text[:reach] for text in texts], add_special_tokens=False)
-        total = sum(len(item.ids) for item in found)
-        unknown = sum(item.ids.count(self.unknown_id) for item in found)
-        return unknown / total if total else 0.0
+        cut = [text[:reach] for text in texts]
+        found = [item for item in self.backend.encode_batch(cut, add_special_tokens=False) if item.ids]
+        used = Counter(chain.from_iterable(item.ids for item in found))
+        unreadable = sum(count for token, count in used.items() if self._says_nothing(token))
+        characters = sum(item.offsets[-1][1] for item in found)
+        return Reading(len(texts), characters, used.total(), unreadable)
+
+    def _says_nothing(self, token: int) -> bool:
+        """Say whether a token stands for something unknown, or for a part of a character only."""
+        if token == self.unknown_id:
+            return True
+        if _BYTE.fullmatch(self.backend.id_to_token(token) or ""):
+            return True
+        return "\ufffd" in self.backend.decode([token], skip_special_tokens=False)

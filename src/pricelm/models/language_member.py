@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pricelm.language.regressor import LanguageRegressor
 
 _FEWEST_ROWS = 60
-_MOST_UNKNOWN_TOKENS = 0.2
 _ROWS_OF_THE_LEARNING_CURVE = 500
 
 
@@ -54,13 +53,14 @@ class LanguageMember:
             return "more than half of the listings have no text"
         require("torch", extra="train", purpose="tune a language model")
         require("transformers", extra="train", purpose="tune a language model")
-        from pricelm.language.backbones import unknown_token_share
+        from pricelm.language.backbones import MOST_UNKNOWN_TOKENS, unknown_token_share
 
         share = unknown_token_share(texts[:: max(1, len(texts) // 1000)], self.config.backbone)
-        if share > _MOST_UNKNOWN_TOKENS:
+        if share > MOST_UNKNOWN_TOKENS:
             return (
                 f"the backbone {self.config.backbone!r} does not know {share:.0%} of the tokens of these "
-                f"texts; choose one that reads this language"
+                f"texts; choose one that reads this language, such as 'multilingual-e5' ('pricelm backbones' "
+                "compares them)"
             )
         return ""
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from pricelm.core.errors import OutputError
 from pricelm.language.backbones import find_backbone
 from pricelm.language.config import TuningConfig
+from pricelm.language.weights import count_weights
 from pricelm.models.presets import N_FOLDS, Plan
 
 # Tuning a text costs this many times the reading of it, forward and backward together (MiniLM, two cores).
 _TUNING_OVER_READING = {"fp32": 3.3, "bf16": 2.0}
 # AdamW keeps two numbers beside each weight, and a checkpoint is whole before the one before it goes.
 _CHECKPOINTS_OVER_WEIGHTS = 6
+# Training and the tuned copies keep fp32, whatever the backbone's file keeps.
+_BYTES_PER_WEIGHT = 4
 _MEBIBYTE = 1 << 20
 
 
@@ -85,7 +88,7 @@ def tuning_cost(plan: Plan, n_rows: int) -> TuningCost:
         Of the language member; an upper bound where listings have dates and fewer folds are needed.
     """
     folder = find_backbone(plan.tuning.backbone).folder
-    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    weights = count_weights(folder) * _BYTES_PER_WEIGHT
     texts = plan.fitted_folds * (n_rows - n_rows // N_FOLDS)
     # a tuned copy stands once in its last checkpoint and once in the model
     weights *= _CHECKPOINTS_OVER_WEIGHTS + 2 * plan.fitted_folds

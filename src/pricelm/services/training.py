@@ -370,7 +370,7 @@ def fit_and_measure(
     features = FeatureColumns.from_map(data.columns)
     known, test = _kept_aside(data.listings, features, options)
     plan = options.plan(len(known))
-    cost = _check_means(plan, known, features, run_dir)
+    cost = _check_means(plan, known, features, run_dir, progress)
     baselines = {MEDIAN_GUESS: np.full(len(test), float(known["price"].median()))}
     if cost is not None and len(test):
         baselines[LANGUAGE_BEFORE] = _before_tuning(known, test, features, plan, cost, progress)
@@ -411,13 +411,13 @@ def _kept_aside(
 
 
 def _check_means(
-    plan: Plan, known: pd.DataFrame, features: FeatureColumns, run_dir: Path
+    plan: Plan, known: pd.DataFrame, features: FeatureColumns, run_dir: Path, progress: Progress
 ) -> TuningCost | None:
     """Return what tuning will cost, or None without a language member; raise if it cannot be paid."""
     if _LANGUAGE not in plan.members:
         return None
     require_training_libraries()
-    find_backbone(plan.tuning.backbone)
+    find_backbone(plan.tuning.backbone, progress)
     if LanguageMember(plan.tuning).refusal(known, features):
         return None
     cost = tuning_cost(plan, len(known))

@@ -224,3 +224,40 @@ def test_version_and_help() -> None:
     assert all(name in shown for name in ("train", "evaluate", "predict", "quote", "demo", "doctor"))
     assert "130 interrupted" in " ".join(shown.split())
     assert run("quote", "m", "--no-such-option").exit_code == 2
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer one backbone that runs and one that is not installed, without measuring anything."""
+    from pricelm.services.backbones import Offer
+    from pricelm.services.speeds import Speed
+
+    def list_backbones(*, measure: bool, progress: object) -> list[Offer]:
+        speed = Speed(5000.0, 1234.0 if measure else 1500.0)
+        return [
+            Offer("minilm", "encoder", 22_700_000, "English", "Apache-2.0", True, "", 91_000_000, speed),
+            Offer("big", "decoder", 9, "all", "MIT", False, "pip install --no-deps big==1.0", 0),
+        ]
+
+    monkeypatch.setattr("pricelm.services.backbones.list_backbones", list_backbones)
+
+
+def test_backbones_are_listed_with_cost_or_how_to_install_them(offered: None) -> None:
+    result = run("backbones")
+    assert result.exit_code == 0, result.output
+    assert "minilm" in result.stdout and "5,000" in result.stdout and "1,500" in result.stdout
+    assert "22.7 M" in result.stdout and "pip install --no-deps big==1.0" in result.stdout
+    assert "1,234" in run("backbones", "--measure").stdout
+
+
+def test_backbones_recommends_one_for_listings(offered: None, held_out: Path) -> None:
+    result = run("backbones", held_out)
+    assert result.exit_code == 0, result.output
+    assert "Take minilm: the letters are" in result.stdout
+    assert f"pricelm train {held_out.name}" in result.stdout.replace(f"{held_out.parent}/", "").replace(
+        "\n", ""
+    )
+    document = json.loads(run("backbones", held_out, "--json").stdout)
+    assert [one["alias"] for one in document["backbones"]] == ["minilm", "big"]
+    assert document["recommendation"]["fits"][0]["unreadable_share"] == 0.0
+    assert json.loads(run("backbones", "--json").stdout)["recommendation"] is None

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,10 +15,23 @@ from safetensors.torch import load_file, save_file
 from pricelm.core.errors import BackboneError
 from pricelm.language import backbones
 from pricelm.language.backbones import ShippedModel, find_backbone, installed_backbones, unknown_token_share
+from pricelm.language.gguf_models import convert_gguf
 from pricelm.language.heads.regression import RegressionHead, RegressionOptions
 from pricelm.language.network import LayerMap, TextRegressor
-from pricelm.language.pretrained import MODEL_TYPES, load_encoder, load_tokenizer, longest_text, save_encoder
+from pricelm.language.pretrained import (
+    DECODER_TYPES,
+    ENCODER_TYPES,
+    MODEL_TYPES,
+    is_decoder,
+    load_encoder,
+    load_tokenizer,
+    longest_text,
+    save_encoder,
+)
+from pricelm.language.tokens import TextTokenizer
+from tests.shipped_files import write_gguf
 
+TASK = RegressionHead(RegressionOptions())
 HOSTILE_ENTRIES = [
     {"auto_map": {"AutoModel": "evil.Model"}},
     {"attn_implementation": "stranger/kernel"},
@@ -27,6 +41,23 @@ HOSTILE_ENTRIES = [
     {"quantization_config": {"quant_method": "torchao"}},
     {"use_kernels": True},
 ]
+
+# Where the names of sizes differ from those of BERT, or a special token has to be one of few.
+SIZES: dict[str, dict[str, Any]] = {
+    "distilbert": {"dim": 16, "hidden_dim": 32, "n_layers": 2, "n_heads": 2},
+    "modernbert": {
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "local_attention": 8,
+    },
+    "gemma3_text": {"head_dim": 8, "num_key_value_heads": 1, "sliding_window": 8},
+    "gpt2": {"n_inner": 32},
+    "llama": {"num_key_value_heads": 1},
+    "qwen2": {"num_key_value_heads": 1},
+    "qwen3": {"num_key_value_heads": 1, "head_dim": 8},
+}
 
 
 @pytest.fixture
@@ -242,21 +273,31 @@ def test_unknown_tokens_are_counted(tiny_backbone: Path) -> None:
     assert unknown_token_share([""], tiny_backbone) == 0.0
 
 
+def test_bytes_of_characters_count_as_tokens_that_say_nothing(tmp_path: Path) -> None:
+    for kind in ("llama", "gemma3"):
+        write_gguf(tmp_path / "tiny.gguf", kind)
+        tokenizer = convert_gguf((tmp_path / "tiny.gguf").read_bytes(), "tiny").tokenizer
+        reading = TextTokenizer(tokenizer, 0, None).reading([" red 椅", " lamp", ""])
+        assert (reading.texts, reading.characters, reading.unreadable) == (3, 11, 3)
+        assert reading.tokens == reading.unreadable + 3, tokenizer.encode(" red 椅").tokens
+        assert reading.tokens_per_character == reading.tokens / 11
+
+
+def test_the_norm_at_the_end_belongs_to_the_last_layer(tmp_path: Path, make_backbone: Any) -> None:
+    for model_type, norm in {"gpt2": "ln_f", "llama": "norm"}.items():
+        folder = make_backbone(tmp_path / model_type, model_type, **SIZES[model_type])
+        heights = LayerMap(TextRegressor(load_encoder(folder), TASK, dropout=0.0))
+        assert heights.height(f"encoder.{norm}.weight") == 2
+        assert heights.height("encoder.embed_tokens.weight") == heights.height("encoder.wpe.weight") == 0
+
+
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_every_supported_architecture_can_be_tuned_and_saved(
     model_type: str, tmp_path: Path, make_backbone: Any
 ) -> None:
-    options = {"dim": 16, "hidden_dim": 32, "n_layers": 2, "n_heads": 2} if model_type == "distilbert" else {}
-    if model_type == "modernbert":
-        options |= {
-            "cls_token_id": 2,
-            "sep_token_id": 3,
-            "bos_token_id": 2,
-            "eos_token_id": 3,
-            "local_attention": 8,
-        }
-    folder = make_backbone(tmp_path / "model", model_type, **options)
-    network = TextRegressor(load_encoder(folder), RegressionHead(RegressionOptions()), dropout=0.1)
+    folder = make_backbone(tmp_path / "model", model_type, **SIZES.get(model_type, {}))
+    network = TextRegressor(load_encoder(folder), TASK, dropout=0.1)
+    assert is_decoder(network.encoder.config) is (model_type not in ENCODER_TYPES)
     heights = {LayerMap(network).height(name) for name, _ in network.named_parameters()}
     assert heights == {0, 1, 2, 3}
     texts = load_tokenizer(folder).encode(
@@ -274,3 +315,51 @@ def test_every_supported_architecture_can_be_tuned_and_saved(
     save_encoder(network.encoder, tmp_path / "saved")
     network.encoder = load_encoder(tmp_path / "saved")
     assert torch.equal(network(ids, mask), before)
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_text_is_read_the_same_whatever_else_is_in_the_batch(
+    model_type: str, tmp_path: Path, make_backbone: Any
+) -> None:
+    folder = make_backbone(tmp_path / "model", model_type, **SIZES.get(model_type, {}))
+    network = TextRegressor(load_encoder(folder), TASK, dropout=0.0).eval()
+    texts = load_tokenizer(folder).encode(["red chair", "", "a large wooden table " * 8], max_length=40)
+    with torch.inference_mode():
+        together = network(*texts.pad(np.arange(3)))
+        alone = torch.cat([network(*texts.pad(np.array([row]))) for row in range(3)])
+    assert float(together.std()) > 1e-3
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("model_type", DECODER_TYPES)
+def test_the_state_of_a_decoder_is_that_of_the_last_real_token(
+    model_type: str, tmp_path: Path, make_backbone: Any
+) -> None:
+    folder = make_backbone(tmp_path / "model", model_type, **SIZES.get(model_type, {}))
+    network = TextRegressor(load_encoder(folder), TASK, dropout=0.0).eval()
+    ids, mask = (
+        torch.tensor([[20, 21, 22, 0, 0], [20, 21, 23, 24, 25]]),
+        torch.tensor([[1, 1, 1, 0, 0], [1] * 5]),
+    )
+    with torch.inference_mode():
+        states = network.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        pooled = network.pool(ids, mask)
+    assert torch.equal(pooled, torch.stack([states[0, 2], states[1, 4]]))
+
+
+@pytest.mark.parametrize("pad_id", [None, -1, 10_000])
+def test_a_padding_token_that_is_missing_is_replaced(copy: Path, pad_id: int | None) -> None:
+    edit_config(copy, pad_token_id=pad_id)
+    assert load_tokenizer(copy).pad_id == 0
+
+
+def test_a_decoder_of_a_language_model_is_loaded_without_its_head(tmp_path: Path, make_backbone: Any) -> None:
+    folder = make_backbone(tmp_path / "model", "llama", **SIZES["llama"])
+    stored = load_file(folder / "model.safetensors")
+    whole = {f"model.{name}": tensor for name, tensor in stored.items()} | {
+        "lm_head.weight": torch.zeros(3, 16)
+    }
+    save_file(whole, folder / "model.safetensors")
+    encoder = load_encoder(folder)
+    assert not encoder.config.use_cache
+    assert all(torch.equal(tensor, stored[name]) for name, tensor in encoder.state_dict().items())

@@ -48,8 +48,8 @@ def test_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    finding = by_name(examine())["cache of the shops"]
+    finding = by_name(examine())["cache of shops and converted backbones"]
     assert finding.status == "warn" and "XDG_CACHE_HOME" in finding.advice
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "new" / "deep"))
-    assert by_name(examine())["cache of the shops"].status == "ok"
+    assert by_name(examine())["cache of shops and converted backbones"].status == "ok"
     assert not (tmp_path / "new").exists(), "nothing is written"
