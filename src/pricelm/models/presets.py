@@ -37,8 +37,10 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(("lexical", "tabular"), N_FOLDS, "no language model: seconds, and no torch to score"),
-    "balanced": Preset(("lexical", "language", "tabular"), 1, "one tuned copy of the backbone"),
-    "best": Preset(("lexical", "language", "tabular"), 2, "two tuned copies on different rows, averaged"),
+    "balanced": Preset(("lexical", "language", "tabular", "image"), 1, "one tuned copy of the backbone"),
+    "best": Preset(
+        ("lexical", "language", "tabular", "image"), 2, "two tuned copies on different rows, averaged"
+    ),
 }
 
 
@@ -75,7 +77,9 @@ class Plan:
         return texts
 
 
-def derive_plan(preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig | None) -> Plan:
+def derive_plan(
+    preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig | None, pictures: bool = False
+) -> Plan:
     """Derive folds and training from the preset and the number of listings.
 
     Parameters
@@ -88,6 +92,8 @@ def derive_plan(preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig
         Backbone for the language member, used when ``tuning`` is None.
     tuning : TuningConfig or None
         Training to use as it is instead of the derived one.
+    pictures : bool, default False
+        Whether the listings have a column of pictures; without it no image member is planned.
 
     Returns
     -------
@@ -117,7 +123,8 @@ def derive_plan(preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig
         rows = n_rows * (N_FOLDS - 1) / N_FOLDS
         epochs = math.ceil(_UPDATES_WANTED * base.batch_size / max(rows, 1))
         tuning = replace(base, epochs=min(_MOST_EPOCHS, max(base.epochs, epochs)))
-    return Plan(chosen.members, folds, tuning)
+    members = tuple(name for name in chosen.members if pictures or name != "image")
+    return Plan(members, folds, tuning)
 
 
 def preset_table() -> list[dict[str, Any]]:
