@@ -45,7 +45,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 60 new listings; every third has no usable picture."""
     folder = tmp_path_factory.mktemp("new")
     shop = drawn_shop(folder, 60, priced_by_picture=True, seed=5)
-    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "broken.png").write_bytes((folder / "5001.png").read_bytes()[:120])
     for row, place in enumerate(["", "broken.png", "gone.png", "https://shop.example/a.png"] * 5):
         shop.loc[3 * row, "image"] = place
     shop.to_csv(folder / "new.csv", index=False)

@@ -27,7 +27,7 @@ def predict(
         typer.Option(
             min=1,
             help="Listings in memory at once.",
-            show_default="10,000, or 1,000 with a language model",
+            show_default="10,000, or 1,000 with a language model or pictures",
         ),
     ] = None,
     images: ImagesOption = None,

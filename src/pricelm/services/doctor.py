@@ -23,6 +23,7 @@ _EXTRAS = {
 _PURPOSES = {
     "train": "tuning a language model, and pricing with one",
     "excel": "reading .xlsx files",
+    "images": "listings with pictures",
     "demo": "the embedded shops",
 }
 _OLDEST_PYTHON = (3, 11)
