@@ -105,6 +105,7 @@ def test_parameters_go_round(listings: pd.DataFrame) -> None:
         "abstain_ratio": 3.0,
         "currency": "USD",
         "keep_leaks": True,
+        "image_root": "photos",
         "seed": 7,
     }
     model = PriceModel(**options)

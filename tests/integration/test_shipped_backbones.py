@@ -103,7 +103,7 @@ def test_a_shipped_model_is_tuned_and_saved(alias: str, texts: list[str], tmp_pa
         max_length=16,
         epochs=3,
         batch_size=4,
-        trainable="last-1",
+        method="last-1",
         learning_rate=1e-3,
         threads=1,
     )

@@ -48,8 +48,10 @@ _NAMES = {
         month_year 时间 日期 上架时间 发布时间 更新时间 创建时间
     """,
     "image": """
-        image image_url image_path image_link images img img_url picture picture_url photo photo_url
-        main_image thumbnail 图片 主图 图片链接 商品图片
+        image image_path image_file image_url image_link image_filename image_name images img img_path
+        img_url picture picture_path picture_file picture_url pictures pic photo photo_path photo_file
+        photo_url photos main_image main_image_url main_image_path main_picture thumbnail 图片 主图
+        商品图片 商品主图 图片路径 图片文件 图片链接 图片地址 主图链接 图像 照片
     """,
 }
 NAMES_OF_ROLE: dict[str, tuple[str, ...]] = {role: tuple(names.split()) for role, names in _NAMES.items()}

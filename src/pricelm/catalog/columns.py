@@ -166,7 +166,7 @@ def _fitting(frame: pd.DataFrame, role: str, free: list[str]) -> str | None:
         return next(iter(priced or named), None)
     if role == "listed_at":
         named = [name for name in named if to_dates(sampled(frame[name])).notna().mean() >= _DATED_SHARE]
-    if role in ("title", "description"):
+    if role in ("title", "description", "image"):  # a number of pictures is no picture
         named = [name for name in named if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
     return next(iter(named), None)
 

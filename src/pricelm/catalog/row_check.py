@@ -23,9 +23,9 @@ _FAR_ABOVE = 1_000
 _FAR_ABOVE_QUANTILE = 0.999
 # Fewer prices than this say nothing about what is usual.
 _FAR_ABOVE_MIN_ROWS = 20
-_TEXT_ROLES = ("title", "description", "brand", "category", "condition", "image")
-# What a price can be told from; a picture needs a model that looks at it.
-_TELLING_ROLES = ("title", "description", "brand", "category", "condition")
+_TEXT_ROLES = ("title", "description", "brand", "category", "condition")
+# What a price can be told from; the picture is not among it, because it may turn out to be unusable.
+_TELLING_ROLES = _TEXT_ROLES
 
 
 @dataclass
@@ -80,6 +80,8 @@ class RowCheck:
                 made[role] = self._ids(source)
             elif role == "listed_at":
                 made[role] = self._dates(source)
+            elif role == "image":
+                made[role] = self._places(source)
             elif role in _TEXT_ROLES:
                 made[role] = self._text(source)
         return pd.DataFrame(made, index=self.frame.index)
@@ -94,6 +96,12 @@ class RowCheck:
             self.warnings.append(f"{count} of {source.name!r} were cut at {LONGEST_TEXT:,} characters")
             texts[long] = texts[long].str.slice(0, LONGEST_TEXT)
         return texts
+
+    def _places(self, source: pd.Series | None) -> pd.Series | str:
+        """Return paths and links as they are: to clean one is to name another file."""
+        if source is None:
+            return ""
+        return source.astype(object).where(source.notna(), "").astype(str).str.strip()
 
     def _ids(self, source: pd.Series | None) -> pd.Series:
         rows = pd.Series(self.frame.index.astype(str), index=self.frame.index, dtype=object)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pricelm.cli.options import (
+    ImagesOption,
     JsonOption,
     ListingsArgument,
     ModelArgument,
@@ -23,6 +24,7 @@ def evaluate(
         str | None,
         typer.Option(metavar="COLUMN", help="Column of the prices, if it has another name than in training."),
     ] = None,
+    images: ImagesOption = None,
     query: QueryOption = None,
     seed: SeedOption = 0,
     report: ReportOption = None,
@@ -34,7 +36,9 @@ def evaluate(
     from pricelm.services.evaluating import EvaluationRequest, evaluate_model
 
     with TerminalProgress() as progress:
-        request = EvaluationRequest(model, listings, query=query, price=price, report=report, seed=seed)
+        request = EvaluationRequest(
+            model, listings, query=query, price=price, report=report, seed=seed, image_root=images
+        )
         result = evaluate_model(request, progress)
     if json_output:
         print_json(result.to_dict())

@@ -41,6 +41,15 @@ JsonOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 PresetOption = Annotated[PresetName, typer.Option(help="Time against accuracy.")]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="FOLDER",
+        help="Folder of the pictures; none outside it is read.",
+        show_default="that of the listings",
+    ),
+]
 ReportOption = Annotated[
     Path | None, typer.Option(metavar="FILE.html", help="Where to write the report.", show_default=False)
 ]

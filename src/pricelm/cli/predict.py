@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, ListingsArgument, ModelArgument, QueryOption
+from pricelm.cli.options import ImagesOption, JsonOption, ListingsArgument, ModelArgument, QueryOption
 
 
 def predict(
@@ -27,9 +27,10 @@ def predict(
         typer.Option(
             min=1,
             help="Listings in memory at once.",
-            show_default="10,000, or 1,000 with a language model",
+            show_default="10,000, or 1,000 with a language model or pictures",
         ),
     ] = None,
+    images: ImagesOption = None,
     query: QueryOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -42,7 +43,13 @@ def predict(
 
     with TerminalProgress() as progress:
         request = PredictionRequest(
-            model, listings, out, query=query, keep_columns=keep_columns, chunk_rows=chunk_rows
+            model,
+            listings,
+            out,
+            query=query,
+            keep_columns=keep_columns,
+            chunk_rows=chunk_rows,
+            image_root=images,
         )
         result = predict_prices(request, progress)
     if json_output:

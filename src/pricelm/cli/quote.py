@@ -34,6 +34,14 @@ def quote(
     ] = None,
     explain: Annotated[bool, typer.Option(help="Find the words that moved the price.")] = True,
     comparables: Annotated[int, typer.Option(min=0, help="Similar known listings to show.")] = 3,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of its picture; none outside it is read.",
+            show_default="the working directory",
+        ),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Price one listing: interval, similar known listings, and the words that moved the price."""
@@ -52,7 +60,7 @@ def quote(
     facts |= {role: value for role, value in said.items() if value is not None}
     facts |= name_value_pairs(attribute or [])
     with TerminalProgress() as progress:
-        request = QuoteRequest(model, facts, explain=explain, comparables=comparables)
+        request = QuoteRequest(model, facts, explain=explain, comparables=comparables, image_root=images)
         result = quote_listing(request, progress)
     if json_output:
         print_json(result.to_dict())

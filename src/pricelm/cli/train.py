@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pricelm.cli.options import (
+    ImagesOption,
     JsonOption,
     ListingsArgument,
     PresetName,
@@ -64,6 +65,7 @@ def train(
             help="Mark listings whose interval's upper end is more than so many times the lower for review."
         ),
     ] = None,
+    images: ImagesOption = None,
     test_share: Annotated[
         float, typer.Option(help="Share of listings kept aside to measure on; 0 learns from all.")
     ] = 0.1,
@@ -110,6 +112,7 @@ def train(
         currency=currency,
         keep_leaks=keep_leaks,
         test_share=test_share,
+        image_root=images,
         seed=seed,
     )
     columns = {"price": price, "listing_id": listing_id, "listed_at": date}

@@ -16,6 +16,7 @@ from pricelm.evaluation.bootstrap import Difference, Estimate, MetricLike, Repli
 from pricelm.evaluation.metrics import METRICS, advise_metric, band_hits, inside
 from pricelm.evaluation.result import (
     BLEND,
+    IMAGE,
     LANGUAGE_AFTER,
     LANGUAGE_BEFORE,
     LEXICAL,
@@ -35,7 +36,7 @@ from pricelm.evaluation.sums import row_mean
 
 __all__ = ["Evaluation", "evaluate"]
 
-_ROW_ORDER = (LEXICAL, LANGUAGE_BEFORE, LANGUAGE_AFTER, TABULAR, BLEND)
+_ROW_ORDER = (LEXICAL, LANGUAGE_BEFORE, LANGUAGE_AFTER, TABULAR, IMAGE, BLEND)
 _MEMBER_LABELS = {"language": LANGUAGE_AFTER, "language (before tuning)": LANGUAGE_BEFORE}
 _CURVE_LEVELS = (0.5, 0.7, 0.8, 0.9, 0.95)
 # every further level costs a pass of the model over these rows; 500 show it to +- 3 points
@@ -160,7 +161,9 @@ def _all_predictions(
 ) -> dict[str, np.ndarray]:
     members = getattr(model, "member_predictions", None)
     for name, prices in (members(listings) if members else {}).items():
-        predictions[_MEMBER_LABELS.get(name, name)] = np.asarray(prices, dtype=np.float64)
+        # a member that is silent at times has no figure to hold beside those of the others
+        if not np.isnan(prices).any():
+            predictions[_MEMBER_LABELS.get(name, name)] = np.asarray(prices, dtype=np.float64)
     predictions[BLEND] = np.asarray(model.predict(listings), dtype=np.float64)
     return predictions
 

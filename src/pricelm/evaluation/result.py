@@ -14,6 +14,7 @@ from pricelm.evaluation.wording import METRIC_LABELS, estimate_text
 
 MEDIAN_GUESS = "median guess"
 LEXICAL = "lexical"
+IMAGE = "image"
 LANGUAGE_BEFORE = "language before tuning"
 LANGUAGE_AFTER = "language after tuning"
 TABULAR = "tabular"

@@ -20,7 +20,6 @@ from pricelm.language.examples import Examples, StateSource, TokenSource, pool_a
 from pricelm.language.facts import FactScaler
 from pricelm.language.heads import head_class
 from pricelm.language.heads.head import Head, Scale
-from pricelm.language.heads.regression import RegressionHead, RegressionOptions
 from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.pretrained import digest, longest_text
@@ -113,8 +112,7 @@ def embed_untuned(config: TuningConfig, parts: Sequence[list[str]], batch_size: 
     device = pick_device()
     backbone = find_backbone(config.backbone)
     with limited_threads(config.threads), isolated_random_state(config.seed, device):
-        task = RegressionHead(RegressionOptions())
-        network = TextRegressor(backbone.load_encoder(), task, dropout=0.0).to(device)
+        network = TextRegressor(backbone.load_encoder(), dropout=0.0).to(device)
         tokenizer = backbone.load_tokenizer()
         sources = [TokenSource(tokenizer.encode(texts, config.max_length), device) for texts in parts]
         return [_unit_states(network, source, batch_size) for source in sources]

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from pricelm.core.errors import BackboneError
 from pricelm.language.heads.head import Head
+from pricelm.language.heads.regression import RegressionHead, RegressionOptions
 from pricelm.language.pretrained import is_decoder
 
 _ENCODER, _ADDED = "encoder.", ("adapters.", "encoder.prompt_encoder.")
+_PLAIN = RegressionHead(RegressionOptions())
 
 
 class GatedFusion(nn.Module):
@@ -46,7 +48,7 @@ class TextRegressor(nn.Module):
     ----------
     encoder : transformers.PreTrainedModel
         Turns tokens into states, shape (n, length, hidden_size).
-    task : Head
+    task : Head, default RegressionHead
         What the outputs mean.
     dropout : float
         Dropout inside the encoder and before the head.
@@ -54,7 +56,7 @@ class TextRegressor(nn.Module):
         Facts beside each text; 0 builds no fusion.
     """
 
-    def __init__(self, encoder: Any, task: Head, *, dropout: float, n_facts: int = 0) -> None:
+    def __init__(self, encoder: Any, task: Head = _PLAIN, *, dropout: float, n_facts: int = 0) -> None:
         super().__init__()
         hidden_size = int(encoder.config.hidden_size)
         self.encoder = encoder

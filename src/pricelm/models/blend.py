@@ -25,7 +25,7 @@ class Blend:
         Added to the weighted sum, in log price.
     without : dict of str to Blend
         For each member, the blend that the same out-of-fold predictions give without it; it
-        answers what the member is worth.
+        answers what the member is worth, and prices the rows of which the member says nothing.
 
     References
     ----------
@@ -37,9 +37,17 @@ class Blend:
     without: dict[str, Blend]
 
     def predict(self, members: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return blended log prices, shape (n,), of each member's (n,)."""
+        """Return blended log prices, shape (n,), of each member's (n,).
+
+        A row of which a member says nothing (NaN) is blended as if there were no such member.
+        """
         parts = [weight * members[name] for name, weight in self.weights.items()]
-        return np.asarray(np.sum(parts, axis=0) + self.intercept)
+        out = np.asarray(np.sum(parts, axis=0) + self.intercept)
+        for name, rest in self.without.items():
+            silent = np.isnan(members[name])
+            if silent.any():
+                out[silent] = rest.predict({other: members[other][silent] for other in rest.weights})
+        return out
 
     def to_dict(self) -> dict[str, Any]:
         """Return the blend as JSON-ready values."""
@@ -62,7 +70,8 @@ def fit_blend(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:
     Parameters
     ----------
     members : mapping of str to ndarray of shape (n,)
-        Out-of-fold log prices of each member.
+        Out-of-fold log prices of each member; NaN where a member says nothing of a row. The
+        weights of a blend are found on the rows of which all of its members say something.
     target : ndarray of shape (n,)
         True log prices.
 
@@ -84,10 +93,10 @@ def fit_blend(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:
     without = {}
     if len(names) > 1:
         without = {
-            name: _solve({other: members[other] for other in names if other != name}, target)
+            name: _solve_spoken({other: members[other] for other in names if other != name}, target)
             for name in names
         }
-    best = _solve(members, target)
+    best = _solve_spoken(members, target)
     return Blend(best.weights, best.intercept, without)
 
 
@@ -101,12 +110,28 @@ def cross_fitted_predictions(
     """
     half = np.random.default_rng(seed).permutation(len(target)) % 2 == 0
     if half.all():  # a single row: there are no others
-        return _solve(members, target).predict(members)
+        return _solve_spoken(members, target).predict(members)
     out = np.empty(len(target))
     for rows, others in ((half, ~half), (~half, half)):
-        blend = _solve({name: values[others] for name, values in members.items()}, target[others])
+        blend = _solve_spoken({name: values[others] for name, values in members.items()}, target[others])
         out[rows] = blend.predict({name: values[rows] for name, values in members.items()})
     return out
+
+
+def _solve_spoken(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:
+    """Solve on the rows of which all speak, and once more without each member that is silent at times."""
+    silent = {name: np.isnan(values) for name, values in members.items()}
+    at_times = [name for name, rows in silent.items() if rows.any()]
+    if not at_times:
+        return _solve(members, target)
+    spoken = ~np.any(list(silent.values()), axis=0)
+    best = _solve({name: values[spoken] for name, values in members.items()}, target[spoken])
+    without = {
+        name: _solve_spoken({other: members[other] for other in members if other != name}, target)
+        for name in at_times
+        if len(members) > 1
+    }
+    return Blend(best.weights, best.intercept, without)
 
 
 def _solve(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:

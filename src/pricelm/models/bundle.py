@@ -94,13 +94,15 @@ def save_model(model: PriceModel, path: Path) -> Path:
     return path
 
 
-def load_model(path: str | Path) -> PriceModel:
+def load_model(path: str | Path, *, image_root: str | Path | None = None) -> PriceModel:
     """Read a bundle.
 
     Parameters
     ----------
     path : str or pathlib.Path
         The folder; it may have been moved or copied from another machine.
+    image_root : path, optional
+        Folder of the pictures of the listings to price, by default the working directory.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def load_model(path: str | Path) -> PriceModel:
     document = _read_document(folder)
     _check_index(folder)
     try:
-        return _read_parts(folder, document)
+        return _read_parts(folder, document, image_root)
     except (BundleError, MissingExtraError):
         raise
     except Exception as error:
@@ -195,21 +197,23 @@ def _is_bundle(path: Path) -> bool:
     return (path / "model.json").is_file() and (path / _INDEX).is_file()
 
 
-def _read_parts(folder: Path, document: dict[str, Any]) -> PriceModel:
+def _read_parts(folder: Path, document: dict[str, Any], image_root: str | Path | None) -> PriceModel:
     tuning = document["tuning"]
     if tuning is not None:
         checked = TuningConfig.from_dict(tuning)
         tuning = checked if set(tuning) == set(checked.to_dict()) else tuning
     columns = ColumnMap.from_dict(document["columns"])
-    model = PriceModel(**document["parameters"], tuning=tuning, columns=columns)
+    model = PriceModel(**document["parameters"], tuning=tuning, columns=columns, image_root=image_root)
     model.columns_ = columns
     model.features_ = FeatureColumns.from_dict(document["features"])
     model.currency_ = document["currency"]
     model.n_features_in_ = document["n_features_in"]
     if document["feature_names_in"]:
         model.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
+    root = Path(image_root) if image_root is not None else None
     model.members_ = {
-        name: load_member(name, folder / "members" / name, model.features_) for name in document["members"]
+        name: load_member(name, folder / "members" / name, model.features_, image_root=root)
+        for name in document["members"]
     }
     model.refused_ = document["refused"]
     model.blend_ = Blend.from_dict(json.loads((folder / "blend.json").read_text(encoding="utf-8")))

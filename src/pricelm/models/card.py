@@ -44,6 +44,8 @@ def model_card(document: dict[str, Any], blend: Blend) -> str:
         "",
         *(f"- {line}" for line in training["plan"]),
     ]
+    if training.get("pictures"):  # bundles of 0.1.0 have no such entry
+        lines += ["", "## Pictures", "", *(f"- {line}" for line in training["pictures"])]
     if document["metrics"]:
         lines += ["", "## Test", "", *_test_lines(document["metrics"])]
     if training["leaks"]:

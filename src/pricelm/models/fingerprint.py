@@ -25,6 +25,7 @@ _LIBRARIES = (
     "transformers",
     "tokenizers",
     "safetensors",
+    "pillow",
 )
 
 

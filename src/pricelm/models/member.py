@@ -57,7 +57,7 @@ class Member(Protocol):
         ...
 
     def predict(self, listings: pd.DataFrame) -> np.ndarray:
-        """Return log prices, shape (n,)."""
+        """Return log prices, shape (n,); NaN where the member has nothing to say of a listing."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -39,8 +39,10 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(("lexical", "tabular"), N_FOLDS, "no language model: seconds, and no torch to score"),
-    "balanced": Preset(("lexical", "language", "tabular"), 1, "one tuned copy of the backbone"),
-    "best": Preset(("lexical", "language", "tabular"), 2, "two tuned copies on different rows, averaged"),
+    "balanced": Preset(("lexical", "language", "tabular", "image"), 1, "one tuned copy of the backbone"),
+    "best": Preset(
+        ("lexical", "language", "tabular", "image"), 2, "two tuned copies on different rows, averaged"
+    ),
 }
 
 
@@ -78,7 +80,12 @@ class Plan:
 
 
 def derive_plan(
-    preset: str, n_rows: int, *, backbone: str, tuning: TuningConfig | Mapping[str, Any] | None
+    preset: str,
+    n_rows: int,
+    *,
+    backbone: str,
+    tuning: TuningConfig | Mapping[str, Any] | None,
+    pictures: bool = False,
 ) -> Plan:
     """Derive folds and training from the preset and the number of listings.
 
@@ -92,6 +99,8 @@ def derive_plan(
         Backbone for the language member, unless ``tuning`` names one.
     tuning : TuningConfig, mapping or None
         Training to use as it is instead of the derived one; a mapping replaces some settings only.
+    pictures : bool, default False
+        Whether the listings have a column of pictures; without it no image member is planned.
 
     Returns
     -------
@@ -118,7 +127,8 @@ def derive_plan(
     folds = min(N_FOLDS, max(chosen.tuned_copies, wanted))
     if not isinstance(tuning, TuningConfig):
         tuning = _derived_tuning(n_rows, {"backbone": backbone, **(tuning or {})})
-    return Plan(chosen.members, folds, tuning)
+    members = tuple(name for name in chosen.members if pictures or name != "image")
+    return Plan(members, folds, tuning)
 
 
 def _derived_tuning(n_rows: int, settings: Mapping[str, Any]) -> TuningConfig:

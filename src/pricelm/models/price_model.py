@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,18 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pricelm.catalog.duplicates import duplicate_groups
 from pricelm.core.errors import ConfigError
 from pricelm.core.nouns import Quote
 from pricelm.core.protocols import Progress, Silence
 from pricelm.language.config import TuningConfig
-from pricelm.models.blend import cross_fitted_predictions, fit_blend
-from pricelm.models.calibration import Calibration
-from pricelm.models.comparables import ComparableIndex
-from pricelm.models.cross_fitting import cross_fit, select_folds
-from pricelm.models.fingerprint import fingerprint, training_record
+from pricelm.models.fingerprint import fingerprint
+from pricelm.models.fitting import fit_parts
 from pricelm.models.lexical import LexicalMember
 from pricelm.models.member import FitContext
 from pricelm.models.preparation import Columns, TrainingSet, prepare_scoring, prepare_training
 from pricelm.models.presets import Plan, derive_plan
-from pricelm.models.roster import choose_members
 from pricelm.models.scoring import QuoteWriter, interval_inputs, member_log_prices, spread
-from pricelm.models.text import FeatureColumns, compose_text, from_log_price, log_price
+from pricelm.models.text import FeatureColumns, from_log_price
 
 
 class PriceModel(RegressorMixin, BaseEstimator):
@@ -55,6 +49,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         ISO 4217 code, when the data does not say it.
     keep_leaks : bool, default False
         Learn from columns that nearly equal the price.
+    image_root : path, optional
+        Folder of the pictures, by default the working directory; none outside it is read.
     seed : int, default 0
         Seed of everything random; the same seed gives the same predictions.
 
@@ -69,7 +65,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
     columns_ : ColumnMap
         Roles of the raw columns.
     training_ : dict
-        Rows, plan, seconds, rejected counts, leaks and learning curve.
+        Rows, plan, seconds, rejected counts, leaks, pictures and learning curve.
 
     Examples
     --------
@@ -90,6 +86,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         abstain_ratio: float | None = None,
         currency: str | None = None,
         keep_leaks: bool = False,
+        image_root: str | Path | None = None,
         seed: int = 0,
     ) -> None:
         self.preset = preset
@@ -100,6 +97,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         self.abstain_ratio = abstain_ratio
         self.currency = currency
         self.keep_leaks = keep_leaks
+        self.image_root = image_root
         self.seed = seed
 
     def fit(
@@ -137,7 +135,13 @@ class PriceModel(RegressorMixin, BaseEstimator):
         data = prepare_training(
             X, y, columns=self.columns, currency=self.currency, keep_leaks=self.keep_leaks
         )
-        plan = derive_plan(self.preset, len(data.listings), backbone=self.backbone, tuning=self.tuning)
+        plan = derive_plan(
+            self.preset,
+            len(data.listings),
+            backbone=self.backbone,
+            tuning=self.tuning,
+            pictures=data.columns.image is not None,
+        )
         for line in plan.lines():
             progress.say(line)
         self._remember_columns(X, data)
@@ -206,11 +210,11 @@ class PriceModel(RegressorMixin, BaseEstimator):
         return save_model(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path) -> PriceModel:
-        """Read a bundle that `save` wrote."""
+    def load(cls, path: str | Path, *, image_root: str | Path | None = None) -> PriceModel:
+        """Read a bundle that `save` wrote; pictures are looked for in ``image_root``."""
         from pricelm.models.bundle import load_model
 
-        return load_model(path)
+        return load_model(path, image_root=image_root)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -223,28 +227,14 @@ class PriceModel(RegressorMixin, BaseEstimator):
         return tags
 
     def _fit_parts(self, data: TrainingSet, plan: Plan, run_dir: Path | None, progress: Progress) -> None:
-        started = time.perf_counter()
-        listings = data.listings
-        target = log_price(listings["price"].to_numpy())
         context = FitContext(self.features_, seed=self.seed, run_dir=run_dir, progress=progress)
-        makers, self.refused_ = choose_members(plan, listings, self.features_, progress)
-        groups = duplicate_groups(compose_text(listings, self.features_))
-        folds = select_folds(groups, listings, plan.fitted_folds, seed=self.seed)
-        fitted = cross_fit(makers, listings, target, folds, context)
-        held_out, truth = listings.iloc[fitted.rows], target[fitted.rows]
-        self.members_ = fitted.members
-        self.blend_ = fit_blend(fitted.predictions, truth)
-        blended = cross_fitted_predictions(fitted.predictions, truth, seed=self.seed)
-        inputs = interval_inputs(held_out, self.features_, fitted.predictions, blended)
-        self.calibration_ = Calibration(self.confidence_level).fit(inputs, truth, seed=self.seed)
-        lexical = self.members_.get("lexical")
-        self.comparables_ = (
-            ComparableIndex().fit(listings, lexical.ngrams_, seed=self.seed)
-            if isinstance(lexical, LexicalMember)
-            else None
-        )
-        self.fingerprint_ = fingerprint(listings)
-        self.training_ = training_record(data, plan, fitted, time.perf_counter() - started)
+        root = Path(self.image_root) if self.image_root is not None else None
+        parts = fit_parts(data, plan, context, confidence_level=self.confidence_level, image_root=root)
+        self.members_, self.refused_ = parts.members, parts.refused
+        self.blend_, self.calibration_ = parts.blend, parts.calibration
+        self.comparables_ = parts.comparables
+        self.fingerprint_ = fingerprint(data.listings)
+        self.training_ = parts.training
 
     def _remember_columns(self, X: Any, data: TrainingSet) -> None:
         self.columns_ = data.columns

@@ -9,16 +9,23 @@ import pandas as pd
 
 from pricelm.core.errors import BundleError, DataError
 from pricelm.core.protocols import Progress
+from pricelm.models.image_member import ImageMember
 from pricelm.models.language_member import LanguageMember
 from pricelm.models.lexical import LexicalMember
 from pricelm.models.member import Member
+from pricelm.models.picture_vectors import PictureVectors
 from pricelm.models.presets import Plan
 from pricelm.models.tabular import TabularMember
 from pricelm.models.text import FeatureColumns
 
 
 def choose_members(
-    plan: Plan, listings: pd.DataFrame, features: FeatureColumns, progress: Progress
+    plan: Plan,
+    listings: pd.DataFrame,
+    features: FeatureColumns,
+    progress: Progress,
+    *,
+    image_root: Path | None = None,
 ) -> tuple[dict[str, Callable[[], Member]], dict[str, str]]:
     """Ask every planned member whether it can learn from the data.
 
@@ -34,10 +41,12 @@ def choose_members(
     DataError
         If all refuse.
     """
+    pictures = PictureVectors(root=image_root)  # shared: a picture is encoded once, not once a fold
     makers: dict[str, Callable[[], Member]] = {
         "lexical": LexicalMember,
         "language": lambda: LanguageMember(plan.tuning),
         "tabular": TabularMember,
+        "image": lambda: ImageMember(pictures, progress),
     }
     refused = {}
     for name in plan.members:
@@ -51,7 +60,9 @@ def choose_members(
     return chosen, refused
 
 
-def load_member(name: str, folder: Path, features: FeatureColumns) -> Member:
+def load_member(
+    name: str, folder: Path, features: FeatureColumns, *, image_root: Path | None = None
+) -> Member:
     """Read the member ``name`` that was saved in ``folder``."""
     if name == "lexical":
         return LexicalMember.load(folder)
@@ -59,4 +70,6 @@ def load_member(name: str, folder: Path, features: FeatureColumns) -> Member:
         return LanguageMember.load(folder, features)
     if name == "tabular":
         return TabularMember.load(folder)
-    raise BundleError(f"expected a member lexical, language or tabular, got {name!r}: update pricelm")
+    if name == "image":
+        return ImageMember.load(folder, root=image_root)
+    raise BundleError(f"expected a member lexical, language, tabular or image, got {name!r}: update pricelm")

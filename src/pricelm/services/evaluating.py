@@ -20,6 +20,7 @@ from pricelm.models.bundle import load_model
 from pricelm.models.fingerprint import software_versions
 from pricelm.models.price_model import PriceModel
 from pricelm.services.measuring import measure
+from pricelm.services.picture_folder import picture_folder, picture_line
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import model_settings, now_text, publish_report
 
@@ -45,6 +46,8 @@ class EvaluationRequest:
         Report to write; ``rejected.csv`` stands beside it. Without it, no file is written.
     seed : int, default 0
         Seed of the bootstrap.
+    image_root : pathlib.Path, optional
+        Folder of the pictures, by default that of the listings; none outside it is read.
     """
 
     model: Path
@@ -53,6 +56,7 @@ class EvaluationRequest:
     price: str | None = None
     report: Path | None = None
     seed: int = 0
+    image_root: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,8 @@ def evaluate_model(request: EvaluationRequest, progress: Progress = Silence()) -
         If the model cannot be loaded.
     """
     progress.start(f"loading {request.model.name}", 0)
-    model = load_model(request.model)
+    folder = picture_folder(request.listings, request.image_root)
+    model = load_model(request.model, image_root=folder)
     progress.start("reading listings", 0)
     frame = _with_all_columns(read_listings(request.listings, query=request.query), model, request.price)
     columns = replace(model.columns_, price=request.price or model.columns_.price)
@@ -126,6 +131,8 @@ def evaluate_model(request: EvaluationRequest, progress: Progress = Silence()) -
     evaluation = measure(
         model, frame, checked.listings, baselines=baselines, seed=request.seed, progress=progress
     )
+    if line := picture_line(model):
+        progress.say(line)
     summary = replace(checked.report, warnings=warnings)
     if request.report is None:
         return EvaluationResult(evaluation, summary, None, None)

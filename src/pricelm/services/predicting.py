@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pricelm.core.protocols import Progress, Silence
 from pricelm.models.bundle import load_model
 from pricelm.models.price_model import PriceModel
 from pricelm.services.outputs import replaced_file
+from pricelm.services.picture_folder import picture_counts, picture_folder, picture_line
 from pricelm.services.price_files import PriceFile, check_suffix, open_price_file
 from pricelm.services.rejections import RejectedRows
 
@@ -47,7 +48,9 @@ class PredictionRequest:
     keep_columns : bool, default False
         Carry the listings' own columns along.
     chunk_rows : int, optional
-        Listings that are in memory at once; 10,000, or 1,000 with a language model.
+        Listings that are in memory at once; 10,000, or 1,000 with a language model or pictures.
+    image_root : pathlib.Path, optional
+        Folder of the pictures, by default that of the listings; none outside it is read.
     """
 
     model: Path
@@ -56,6 +59,7 @@ class PredictionRequest:
     query: str | None = None
     keep_columns: bool = False
     chunk_rows: int | None = None
+    image_root: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class PredictionResult:
         Rows that could not be priced.
     rejected_counts : dict of str to int
         Their number by reason.
+    pictures : dict of str to int
+        Pictures that were read, and that were not, by reason; empty if the model looks at none.
     """
 
     out: Path
@@ -81,6 +87,7 @@ class PredictionResult:
     abstained: int
     rejected: Path | None
     rejected_counts: dict[str, int]
+    pictures: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values."""
@@ -90,6 +97,7 @@ class PredictionResult:
             "abstained": self.abstained,
             "rejected": str(self.rejected) if self.rejected else None,
             "rejected_counts": self.rejected_counts,
+            "pictures": self.pictures,
         }
 
 
@@ -125,14 +133,18 @@ def predict_prices(request: PredictionRequest, progress: Progress = Silence()) -
     if Path(str(request.listings)).resolve() == request.out.resolve():
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
     progress.start(f"loading {request.model.name}", 0)
-    model = load_model(request.model)
-    usual = _CHUNK_ROWS_WITH_LANGUAGE if "language" in model.members_ else _CHUNK_ROWS
+    folder = picture_folder(request.listings, request.image_root)
+    model = load_model(request.model, image_root=folder)
+    usual = _CHUNK_ROWS_WITH_LANGUAGE if {"language", "image"} & set(model.members_) else _CHUNK_ROWS
     chunks = read_chunks(request.listings, query=request.query, chunk_rows=request.chunk_rows or usual)
     with RejectedRows(request.out) as rejected:
         progress.start("pricing listings", _expected_rows(request.listings))
         with replaced_file(request.out) as draft, open_price_file(draft, request.out.suffix) as file:
             rows, abstained = _price_chunks(model, chunks, file, rejected, request.keep_columns, progress)
-    return PredictionResult(request.out, rows, abstained, rejected.written, dict(rejected.counts))
+    if line := picture_line(model):
+        progress.say(line)
+    counts, pictures = dict(rejected.counts), picture_counts(model)
+    return PredictionResult(request.out, rows, abstained, rejected.written, counts, pictures)
 
 
 def _price_chunks(

@@ -37,12 +37,15 @@ class QuoteRequest:
         Find the words that moved the price.
     comparables : int, default 3
         How many similar known listings to show.
+    image_root : pathlib.Path, optional
+        Folder of its picture, by default the working directory; none outside it is read.
     """
 
     model: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
     explain: bool = True
     comparables: int = 3
+    image_root: Path | None = None
 
 
 def quote_listing(request: QuoteRequest, progress: Progress = Silence()) -> Quote:
@@ -72,7 +75,7 @@ def quote_listing(request: QuoteRequest, progress: Progress = Silence()) -> Quot
     if request.comparables < 0:
         raise ConfigError(f"expected 0 comparables or more, got {request.comparables}")
     progress.start(f"loading {request.model.name}", 0)
-    model = load_model(request.model)
+    model = load_model(request.model, image_root=request.image_root)
     progress.start("pricing", 0)
     listing = listing_frame(request.facts, model.columns_)
     return quote_listings(model, listing, comparables=request.comparables, explain=request.explain)[0]

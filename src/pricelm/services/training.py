@@ -31,6 +31,7 @@ from pricelm.models.price_model import PriceModel
 from pricelm.models.text import FeatureColumns, compose_text
 from pricelm.services.cost import TuningCost, duration_text, tuning_cost
 from pricelm.services.measuring import measure, untuned_language_prices
+from pricelm.services.picture_folder import picture_folder
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import data_report, publish_report, report_data
 
@@ -61,6 +62,8 @@ class TrainingOptions:
         Learn from columns that nearly equal the price.
     test_share : float, default 0.1
         Share of the listings kept aside to measure on; 0 learns from all and measures nothing.
+    image_root : pathlib.Path, optional
+        Folder of the pictures; none outside it is read.
     seed : int, default 0
         Seed of everything random.
 
@@ -78,6 +81,7 @@ class TrainingOptions:
     currency: str | None = None
     keep_leaks: bool = False
     test_share: float = 0.1
+    image_root: Path | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -111,6 +115,7 @@ class TrainingOptions:
             abstain_ratio=self.abstain_ratio,
             currency=currency or self.currency,
             keep_leaks=self.keep_leaks,
+            image_root=self.image_root,
             seed=self.seed,
         )
 
@@ -234,15 +239,17 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         raise ConfigError("a test share of 0 measures nothing, so there is no report; drop one of them")
     started = time.monotonic()
     check_place(request.out)
+    folder = picture_folder(request.listings, request.options.image_root)
+    options = replace(request.options, image_root=folder)
     with RejectedRows(request.out) as rejected:
         progress.start(f"reading {Path(str(request.listings)).name}", 0)
         frame = read_listings(request.listings, query=request.query)
         columns = infer_columns(frame, overrides=request.roles, require_price=True)
         for role, column, why in columns.describe():
             progress.say(f"{role}: {column} ({why})")
-        data = prepare(frame, columns, request.options, progress)
+        data = prepare(frame, columns, options, progress)
         rejected.add(data.rejected)
-        trained = fit_and_measure(frame, data, request.options, run_folder(request.out), progress)
+        trained = fit_and_measure(frame, data, options, run_folder(request.out), progress)
         trained.model.save(request.out)
     report = None
     if trained.evaluation is not None:

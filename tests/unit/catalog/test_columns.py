@@ -260,3 +260,33 @@ def test_dates(values: list[object], second: str | None) -> None:
 def test_one_date_that_must_be_day_first_decides_for_the_column() -> None:
     dates = to_dates(pd.Series(["01/02/2024", "25/12/2023"]))
     assert dates.tolist() == [pd.Timestamp("2024-02-01"), pd.Timestamp("2023-12-25")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["image", "Image URL", "imagePath", "photo", "photo_path", "picture", "图片", "商品主图", "图片路径"],
+)
+def test_a_column_of_pictures_is_neither_text_nor_attribute(name: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "title": [f"red mug no {n}" for n in range(80)],
+            name: [f"photos/{n}.jpg" for n in range(80)],
+            "price": [5.0 + n for n in range(80)],
+        }
+    )
+    columns = infer_columns(frame)
+    assert columns.image == name
+    assert (columns.text, columns.categorical, columns.title) == ((), (), "title")
+
+
+def test_a_number_of_pictures_is_no_picture() -> None:
+    frame = pd.DataFrame(
+        {
+            "title": [f"mug {n}" for n in range(80)],
+            "photos": [n % 7 for n in range(80)],
+            "price": range(5, 85),
+        }
+    )
+    columns = infer_columns(frame)
+    assert columns.image is None
+    assert columns.numeric == ("photos",)

@@ -196,3 +196,11 @@ def test_frames_with_any_index_and_none_rejected() -> None:
     checked = check_listings(frame, NAMED, training=True)
     assert checked.listings["listing_id"].tolist() == ["x", "y"]
     assert list(checked.rejected.columns) == ["row", "column", "value", "reason"] and checked.rejected.empty
+
+
+def test_the_name_of_a_picture_is_left_as_it_is() -> None:
+    places = ["a  b &amp; c.png", "ｗｉｄｅ.png", " x.png ", None]
+    frame = pd.DataFrame({"title": ["mug"] * 4, "image": places, "price": [1.0, 2.0, 3.0, 4.0]})
+    columns = ColumnMap(title="title", image="image", price="price")
+    checked = check_listings(frame, columns, training=True)
+    assert checked.listings["image"].tolist() == ["a  b &amp; c.png", "ｗｉｄｅ.png", "x.png", ""]

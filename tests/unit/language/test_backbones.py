@@ -16,7 +16,6 @@ from pricelm.core.errors import BackboneError
 from pricelm.language import backbones
 from pricelm.language.backbones import ShippedModel, find_backbone, installed_backbones, unknown_token_share
 from pricelm.language.gguf_models import convert_gguf
-from pricelm.language.heads.regression import RegressionHead, RegressionOptions
 from pricelm.language.network import LayerMap, TextRegressor
 from pricelm.language.pretrained import (
     DECODER_TYPES,
@@ -31,7 +30,6 @@ from pricelm.language.pretrained import (
 from pricelm.language.tokens import TextTokenizer
 from tests.shipped_files import write_gguf
 
-TASK = RegressionHead(RegressionOptions())
 HOSTILE_ENTRIES = [
     {"auto_map": {"AutoModel": "evil.Model"}},
     {"attn_implementation": "stranger/kernel"},
@@ -286,7 +284,7 @@ def test_bytes_of_characters_count_as_tokens_that_say_nothing(tmp_path: Path) ->
 def test_the_norm_at_the_end_belongs_to_the_last_layer(tmp_path: Path, make_backbone: Any) -> None:
     for model_type, norm in {"gpt2": "ln_f", "llama": "norm"}.items():
         folder = make_backbone(tmp_path / model_type, model_type, **SIZES[model_type])
-        heights = LayerMap(TextRegressor(load_encoder(folder), TASK, dropout=0.0))
+        heights = LayerMap(TextRegressor(load_encoder(folder), dropout=0.0))
         assert heights.height(f"encoder.{norm}.weight") == 2
         assert heights.height("encoder.embed_tokens.weight") == heights.height("encoder.wpe.weight") == 0
 
@@ -296,7 +294,7 @@ def test_every_supported_architecture_can_be_tuned_and_saved(
     model_type: str, tmp_path: Path, make_backbone: Any
 ) -> None:
     folder = make_backbone(tmp_path / "model", model_type, **SIZES.get(model_type, {}))
-    network = TextRegressor(load_encoder(folder), TASK, dropout=0.1)
+    network = TextRegressor(load_encoder(folder), dropout=0.1)
     assert is_decoder(network.encoder.config) is (model_type not in ENCODER_TYPES)
     heights = {LayerMap(network).height(name) for name, _ in network.named_parameters()}
     assert heights == {0, 1, 2, 3}
@@ -322,7 +320,7 @@ def test_a_text_is_read_the_same_whatever_else_is_in_the_batch(
     model_type: str, tmp_path: Path, make_backbone: Any
 ) -> None:
     folder = make_backbone(tmp_path / "model", model_type, **SIZES.get(model_type, {}))
-    network = TextRegressor(load_encoder(folder), TASK, dropout=0.0).eval()
+    network = TextRegressor(load_encoder(folder), dropout=0.0).eval()
     texts = load_tokenizer(folder).encode(["red chair", "", "a large wooden table " * 8], max_length=40)
     with torch.inference_mode():
         together = network(*texts.pad(np.arange(3)))
@@ -336,7 +334,7 @@ def test_the_state_of_a_decoder_is_that_of_the_last_real_token(
     model_type: str, tmp_path: Path, make_backbone: Any
 ) -> None:
     folder = make_backbone(tmp_path / "model", model_type, **SIZES.get(model_type, {}))
-    network = TextRegressor(load_encoder(folder), TASK, dropout=0.0).eval()
+    network = TextRegressor(load_encoder(folder), dropout=0.0).eval()
     ids, mask = (
         torch.tensor([[20, 21, 22, 0, 0], [20, 21, 23, 24, 25]]),
         torch.tensor([[1, 1, 1, 0, 0], [1] * 5]),

@@ -11,7 +11,6 @@ import torch
 
 from pricelm.core.errors import ConfigError
 from pricelm.language.config import TuningConfig
-from pricelm.language.heads.regression import RegressionHead, RegressionOptions
 from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.optimizers import (
@@ -27,7 +26,7 @@ MakeConfig = Callable[..., TuningConfig]
 
 @pytest.fixture
 def network(tiny_backbone: Path) -> TextRegressor:
-    return TextRegressor(load_encoder(tiny_backbone), RegressionHead(RegressionOptions()), dropout=0.0)
+    return TextRegressor(load_encoder(tiny_backbone), dropout=0.0)
 
 
 def settings_by_name(network: TextRegressor, config: TuningConfig) -> dict[str, tuple[float, float]]:

@@ -176,3 +176,21 @@ def test_cross_fitted_predictions_miss_by_more_than_the_blend_on_its_own_rows() 
 def test_a_single_held_out_row_is_blended_all_the_same() -> None:
     crossed = cross_fitted_predictions({"a": np.array([1.0])}, np.array([2.0]), seed=0)
     assert np.isfinite(crossed).all()
+
+
+def test_a_row_of_which_a_member_says_nothing_is_blended_without_it() -> None:
+    random = np.random.default_rng(0)
+    target = random.normal(size=400)
+    full = {name: target + random.normal(0, 0.5, 400) for name in ("lexical", "tabular", "image")}
+    silent = np.arange(400) % 4 == 0
+    members = {**full, "image": np.where(silent, np.nan, full["image"])}
+    blend = fit_blend(members, target)
+    others = fit_blend({name: full[name] for name in ("lexical", "tabular")}, target)
+    assert blend.without["image"].weights == others.weights
+    spoken = fit_blend({name: values[~silent] for name, values in full.items()}, target[~silent])
+    assert blend.weights == spoken.weights
+    np.testing.assert_array_equal(blend.predict(members)[silent], others.predict(full)[silent])
+    np.testing.assert_array_equal(blend.predict(members)[~silent], spoken.predict(full)[~silent])
+    again = Blend.from_dict(json.loads(json.dumps(blend.to_dict())))
+    assert np.isfinite(again.without["lexical"].predict(members)).all()
+    assert np.isfinite(cross_fitted_predictions(members, target, seed=0)).all()

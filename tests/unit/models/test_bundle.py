@@ -287,7 +287,7 @@ def test_a_field_of_another_form_is_a_broken_bundle(copy: Path, field: str, valu
 
 def test_an_unknown_member_is_refused(copy: Path) -> None:
     edit_document(copy, members=["lexical", "../../etc"])
-    with pytest.raises(BundleError, match="lexical, language or tabular"):
+    with pytest.raises(BundleError, match="lexical, language, tabular or image"):
         PriceModel.load(copy)
     with pytest.raises(BundleError, match="picture"):
         load_member("picture", copy, FeatureColumns())

@@ -103,3 +103,13 @@ def test_an_unknown_preset_is_named_with_the_known_ones() -> None:
 def test_the_table_has_every_preset() -> None:
     assert [row["preset"] for row in preset_table()] == list(PRESETS)
     assert all(row["about"] for row in preset_table())
+
+
+def test_pictures_are_planned_only_where_there_are_any() -> None:
+    for preset in ("fast", "balanced", "best"):
+        plans = [
+            derive_plan(preset, 8000, backbone="minilm", tuning=None, pictures=pictures)
+            for pictures in (False, True)
+        ]
+        assert "image" not in plans[0].members
+        assert ("image" in plans[1].members) == (preset != "fast")
