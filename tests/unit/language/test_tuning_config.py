@@ -38,7 +38,6 @@ from pricelm.language.config import TuningConfig
         ("clip_norm", 0.0),
         ("accumulation_steps", 0),
         ("head", "regresion"),
-        ("head_options", {"loss": "l2"}),
         ("head_options", {"los": "mse"}),
         ("head_options", "mse"),
         ("method_options", {"rank": 4}),

@@ -61,7 +61,7 @@ class PriceBands:
     --------
     >>> bands = PriceBands.fit(BandOptions(n_bands=2), np.array([0.0, 1.0, 2.0, 3.0]), Scale(0.0, 1.0))
     >>> bands.edges.tolist(), bands.centers.tolist()
-    ([0.0, 1.5, 3.0], [0.5, 2.5])
+    ([0.0, 2.0, 3.0], [0.5, 2.5])
     """
 
     edges: np.ndarray
@@ -77,13 +77,16 @@ class PriceBands:
             If the targets fall into one band.
         """
         if options.edges is None:
-            inner = np.quantile(targets, np.linspace(0, 1, options.n_bands + 1)[1:-1])
+            # ends that are targets themselves leave no band empty
+            inner = np.quantile(targets, np.linspace(0, 1, options.n_bands + 1)[1:-1], method="higher")
         else:
             inner = scale.standardize(np.asarray(options.edges, dtype=float))
         low, high = float(targets.min()), float(targets.max())
         if options.edges is None:
             inner = np.unique(inner[inner > low])
-        if not len(inner) or low == high:
+            if not len(inner):
+                inner = np.unique(targets[targets > low])[:1]
+        if low == high:
             raise ConfigError("the targets are too alike for bands; use head 'regression'")
         width = max(1e-3, float(np.diff(inner).mean()) if len(inner) > 1 else high - low)
         first = low if low < inner[0] else inner[0] - width
