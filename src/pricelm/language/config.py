@@ -11,14 +11,14 @@ from typing import Any
 
 from pricelm.core.errors import ConfigError
 
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "linear", "constant")
+OPTIMIZERS = ("adamw", "sgd", "adafactor", "muon")
+SCHEDULES = ("cosine", "linear", "constant", "inverse-sqrt")
 LOSSES = ("huber", "mse", "mae")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 _LAST_LAYERS = re.compile(r"last-([1-9]\d*)")
 # Options that change how a run is watched or carried out, not which weights it looks for.
-_NOT_PART_OF_THE_RESULT = ("threads", "checkpoint_every_steps")
+_NOT_PART_OF_THE_RESULT = ("gradient_checkpointing", "threads", "checkpoint_every_steps")
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,11 @@ class TuningConfig:
         Peak rate of the regression head.
     layer_decay : float, default 0.8
         Factor by which the rate falls with every layer further down; 1 gives all layers the same rate.
-    optimizer : {"adamw", "sgd"}, default "adamw"
-        SGD uses a momentum of 0.9.
-    schedule : {"cosine", "linear", "constant"}, default "cosine"
+    optimizer : {"adamw", "sgd", "adafactor", "muon"}, default "adamw"
+        SGD uses a momentum of 0.9. Adafactor remembers rows and columns instead of every weight, which
+        saves memory. Muon steps along orthogonalized gradients; it takes the matrices of the encoder's
+        layers, and AdamW takes everything else.
+    schedule : {"cosine", "linear", "constant", "inverse-sqrt"}, default "cosine"
         Course of the rate after the warm-up.
     warmup_share : float, default 0.1
         Share of all steps in which the rate rises from near zero to its peak.
@@ -68,6 +70,9 @@ class TuningConfig:
     precision : {"auto", "fp32", "bf16"}, default "auto"
         Arithmetic of training. ``"auto"`` takes bf16 only where the hardware has it. Predictions are
         always made in fp32.
+    gradient_checkpointing : bool, default False
+        Forget the states between layers and compute them again on the way back: less memory, more time,
+        the same weights. It pays with long texts or large batches.
     threads : int or None, default None
         Threads that torch may use; ``None`` leaves torch's own choice.
     checkpoint_every_steps : int or None, default None
@@ -107,6 +112,7 @@ class TuningConfig:
     patience: int | None = None
     bucketed: bool = True
     precision: str = "auto"
+    gradient_checkpointing: bool = False
     threads: int | None = None
     checkpoint_every_steps: int | None = None
     seed: int = 0
@@ -139,11 +145,17 @@ class TuningConfig:
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("loss", self.loss, LOSSES)
         _check_choice("precision", self.precision, PRECISIONS)
-        if not isinstance(self.bucketed, bool):
-            raise ConfigError(f"expected bucketed to be True or False, got {self.bucketed!r}")
+        for name in ("bucketed", "gradient_checkpointing"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"expected {name} to be True or False, got {getattr(self, name)!r}")
         if self.trainable not in ("full", "head") and not _LAST_LAYERS.fullmatch(str(self.trainable)):
             raise ConfigError(
                 f"expected trainable to be 'full', 'head' or, for example, 'last-2', got {self.trainable!r}"
+            )
+        if self.trainable == "head" and self.optimizer == "muon":
+            raise ConfigError(
+                "expected an optimizer for a head, got optimizer 'muon' with trainable 'head': muon is for "
+                "the matrices of the encoder, which are frozen; use optimizer 'adamw'"
             )
 
     @property

@@ -21,7 +21,7 @@ from pricelm.language.facts import FactScaler
 from pricelm.language.network import TextRegressor, apply_trainable
 from pricelm.language.pretrained import digest, longest_text
 from pricelm.language.rows import Rows
-from pricelm.language.runtime import isolated_random_state, limited_threads, pick_device
+from pricelm.language.runtime import forget_states, isolated_random_state, limited_threads, pick_device
 from pricelm.language.saving import Fitted, load_fitted, save_fitted
 from pricelm.language.trainer import Run, Trainer
 
@@ -101,6 +101,8 @@ def _untuned(config: TuningConfig, backbone: Backbone, rows: Rows) -> Fitted:
             f"max_length {config.max_length} is more than the {longest_text(encoder)} tokens that backbone "
             f"{config.backbone!r} can read; lower it"
         )
+    if config.gradient_checkpointing:
+        forget_states(encoder, config.backbone)
     network = TextRegressor(encoder, dropout=config.dropout, n_facts=rows.n_facts)
     return Fitted(
         config,

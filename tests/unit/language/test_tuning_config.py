@@ -44,6 +44,7 @@ from pricelm.language.losses import LOSS_FUNCTIONS
         ("trainable", "none"),
         ("patience", 0),
         ("bucketed", 1),
+        ("gradient_checkpointing", "yes"),
         ("precision", "fp16"),
         ("threads", 0),
         ("checkpoint_every_steps", 0),
