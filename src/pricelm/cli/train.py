@@ -16,6 +16,7 @@ from pricelm.cli.options import (
     QueryOption,
     ReportOption,
     SeedOption,
+    TrackerName,
     column_roles,
 )
 
@@ -72,6 +73,13 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.json", help="Tuning options instead of the preset's.", show_default=False),
     ] = None,
+    tracker: Annotated[
+        list[TrackerName] | None,
+        typer.Option(
+            help="Draw the tuning in MODEL-run as it goes; repeatable. Nothing is uploaded.",
+            show_default=False,
+        ),
+    ] = None,
     report: ReportOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -93,6 +101,7 @@ def train(
         keep_leaks=keep_leaks,
         test_share=test_share,
         seed=seed,
+        trackers=tuple(name.value for name in tracker or []),
     )
     named = {"price": price, "listing_id": listing_id, "listed_at": date}
     roles = column_roles(named, text or [], column or [])

@@ -18,7 +18,15 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 _LAST_LAYERS = re.compile(r"last-([1-9]\d*)")
 # Options that change how a run is watched or carried out, not which weights it looks for.
-_NOT_PART_OF_THE_RESULT = ("gradient_checkpointing", "threads", "checkpoint_every_steps")
+_NOT_PART_OF_THE_RESULT = (
+    "gradient_checkpointing",
+    "processes",
+    "sharded",
+    "threads",
+    "checkpoint_every_steps",
+)
+# Adafactor and Muon need a matrix as a whole, of which a process holds only a part.
+_SHARDED_OPTIMIZERS = ("adamw", "sgd")
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,15 @@ class TuningConfig:
     gradient_checkpointing : bool, default False
         Forget the states between layers and compute them again on the way back: less memory, more time,
         the same weights. It pays with long texts or large batches.
+    processes : int, default 1
+        Processes on this machine that train together, each on its share of every batch. The result is that
+        of one process except for rounding and for which units dropout picks.
+    sharded : bool, default False
+        Divide the encoder's weights, gradients and optimizer memory among the processes instead of keeping
+        them whole in each.
     threads : int or None, default None
-        Threads that torch may use; ``None`` leaves torch's own choice.
+        Threads that torch may use; ``None`` leaves torch's own choice, or with several processes gives each
+        its share of the cores.
     checkpoint_every_steps : int or None, default None
         Write a checkpoint every so many steps, besides the one after each epoch.
     seed : int, default 0
@@ -113,6 +128,8 @@ class TuningConfig:
     bucketed: bool = True
     precision: str = "auto"
     gradient_checkpointing: bool = False
+    processes: int = 1
+    sharded: bool = False
     threads: int | None = None
     checkpoint_every_steps: int | None = None
     seed: int = 0
@@ -127,6 +144,7 @@ class TuningConfig:
             ("epochs", 1),
             ("batch_size", 1),
             ("accumulation_steps", 1),
+            ("processes", 1),
             ("seed", 0),
         ):
             _check_whole_number(name, getattr(self, name), least)
@@ -145,18 +163,14 @@ class TuningConfig:
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("loss", self.loss, LOSSES)
         _check_choice("precision", self.precision, PRECISIONS)
-        for name in ("bucketed", "gradient_checkpointing"):
+        for name in ("bucketed", "gradient_checkpointing", "sharded"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"expected {name} to be True or False, got {getattr(self, name)!r}")
         if self.trainable not in ("full", "head") and not _LAST_LAYERS.fullmatch(str(self.trainable)):
             raise ConfigError(
                 f"expected trainable to be 'full', 'head' or, for example, 'last-2', got {self.trainable!r}"
             )
-        if self.trainable == "head" and self.optimizer == "muon":
-            raise ConfigError(
-                "expected an optimizer for a head, got optimizer 'muon' with trainable 'head': muon is for "
-                "the matrices of the encoder, which are frozen; use optimizer 'adamw'"
-            )
+        self._check_combinations()
 
     @property
     def last_layers(self) -> int | None:
@@ -175,6 +189,25 @@ class TuningConfig:
     def result_options(self) -> dict[str, Any]:
         """Return the options that decide the tuned weights; a run may be resumed only with the same ones."""
         return {name: value for name, value in asdict(self).items() if name not in _NOT_PART_OF_THE_RESULT}
+
+    def _check_combinations(self) -> None:
+        if self.trainable == "head" and self.optimizer == "muon":
+            raise ConfigError(
+                "expected an optimizer for a head, got optimizer 'muon' with trainable 'head': muon is for "
+                "the matrices of the encoder, which are frozen; use optimizer 'adamw'"
+            )
+        if self.trainable == "head" and self.processes > 1:
+            raise ConfigError(
+                f"expected processes 1 with trainable 'head', got {self.processes}: a frozen encoder reads "
+                "every text once, and the head is too small to be shared; raise threads instead"
+            )
+        if self.sharded and self.processes == 1:
+            raise ConfigError("expected sharded with at least 2 processes, got 1; raise processes")
+        if self.sharded and self.optimizer not in _SHARDED_OPTIMIZERS:
+            raise ConfigError(
+                f"expected optimizer {' or '.join(map(repr, _SHARDED_OPTIMIZERS))} with sharded, got "
+                f"{self.optimizer!r}, which needs every matrix as a whole; switch sharded off or take another"
+            )
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> TuningConfig:

@@ -70,7 +70,7 @@ def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[Group
         (whether they are matrices of the encoder's layers).
     """
     layers = LayerMap(network)
-    groups: dict[tuple[float, float, bool], Group] = {}
+    groups: dict[tuple[float, float, bool, type], Group] = {}
     for name, parameter in trained_parameters(network).items():
         height = layers.height(name)
         if height > layers.n_layers:
@@ -87,7 +87,8 @@ def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[Group
             "weight_decay": decay,
             "hidden_matrices": hidden_matrix,
         }
-        group = groups.setdefault((rate, decay, hidden_matrix), empty)
+        # Weights that are divided among processes are of another type, and the two do not mix in a group.
+        group = groups.setdefault((rate, decay, hidden_matrix, type(parameter.data)), empty)
         group["params"].append(parameter)
         group["names"].append(name)
     return list(groups.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pricelm.core.errors import ConfigError
 from pricelm.core.nouns import Quote
 from pricelm.core.protocols import Progress, Silence
 from pricelm.language.config import TuningConfig
+from pricelm.language.tracking import check_trackers
 from pricelm.models.blend import cross_fitted_predictions, fit_blend
 from pricelm.models.calibration import Calibration
 from pricelm.models.comparables import ComparableIndex
@@ -102,7 +103,13 @@ class PriceModel(RegressorMixin, BaseEstimator):
         self.seed = seed
 
     def fit(
-        self, X: Any, y: Any = None, *, run_dir: str | Path | None = None, progress: Progress | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        run_dir: str | Path | None = None,
+        trackers: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> PriceModel:
         """Learn prices from listings.
 
@@ -114,6 +121,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
             Prices; without it they are read from the price column of ``X``.
         run_dir : path, optional
             Folder for checkpoints and training logs; a run that was stopped there is resumed.
+        trackers : sequence of str, optional
+            ``"tensorboard"`` or ``"wandb"`` (offline), which draw the tuning in ``run_dir``.
         progress : Progress, optional
             Receives what happens.
 
@@ -133,6 +142,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         progress = progress or Silence()
+        place = Path(run_dir) if run_dir else None
+        drawn_by = check_trackers(trackers, place)
         data = prepare_training(
             X, y, columns=self.columns, currency=self.currency, keep_leaks=self.keep_leaks
         )
@@ -140,7 +151,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         for line in plan.lines():
             progress.say(line)
         self._remember_columns(X, data)
-        self._fit_parts(data, plan, Path(run_dir) if run_dir else None, progress)
+        context = FitContext(self.features_, self.seed, place, progress, trackers=drawn_by)
+        self._fit_parts(data, plan, context)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -221,12 +233,11 @@ class PriceModel(RegressorMixin, BaseEstimator):
         tags.non_deterministic = False
         return tags
 
-    def _fit_parts(self, data: TrainingSet, plan: Plan, run_dir: Path | None, progress: Progress) -> None:
+    def _fit_parts(self, data: TrainingSet, plan: Plan, context: FitContext) -> None:
         started = time.perf_counter()
         listings = data.listings
         target = log_price(listings["price"].to_numpy())
-        context = FitContext(self.features_, seed=self.seed, run_dir=run_dir, progress=progress)
-        makers, self.refused_ = choose_members(plan, listings, self.features_, progress)
+        makers, self.refused_ = choose_members(plan, listings, self.features_, context.progress)
         groups = duplicate_groups(compose_text(listings, self.features_))
         folds = select_folds(groups, listings, plan.fitted_folds, seed=self.seed)
         fitted = cross_fit(makers, listings, target, folds, context)

