@@ -112,9 +112,13 @@ class ProcessTeam(Team):
                 f"expected one CUDA device for each of {size} processes, found {torch.cuda.device_count()}; "
                 "lower processes, or hide the devices to train on the CPU"
             )
-        place = (folder / "meeting-point").resolve().as_uri()
-        backend = "gloo" if on_cpu else "nccl"
-        self._state = PartialState(on_cpu, backend=backend, init_method=place, rank=rank, world_size=size)
+        self._state = PartialState(
+            on_cpu,
+            backend="gloo" if on_cpu else "nccl",
+            store=torch.distributed.FileStore(str(folder / "meeting-point"), size),
+            rank=rank,
+            world_size=size,
+        )
         self.rank, self.size, self.sharded = rank, size, sharded
         self.device = self._state.device
         self._stop = folder / "stop"

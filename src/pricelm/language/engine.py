@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pricelm.core.errors import ConfigError
+from pricelm.core.errors import ConfigError, TrainingStopped
 from pricelm.core.protocols import Progress
 from pricelm.language.backbones import Backbone, find_backbone
 from pricelm.language.config import TuningConfig
@@ -70,7 +70,13 @@ def tune(
         return train_here(job, progress, Team())
     with TemporaryDirectory(prefix="pricelm-") as passing:
         place = run_dir or Path(passing)
-        train_in_processes(job, place, progress)
+        try:
+            train_in_processes(job, place, progress)
+        except TrainingStopped as error:
+            if run_dir is not None:
+                raise
+            what = str(error).split(";")[0]
+            raise TrainingStopped(f"{what}; nothing was kept, because no run_dir was given") from error
         # The processes left a finished checkpoint, so this only takes up its weights.
         return train_here(replace(job, run_dir=place), progress, Team())
 

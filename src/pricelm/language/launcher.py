@@ -22,6 +22,7 @@ from pricelm.core.protocols import Progress
 from pricelm.language.handover import Job, read_failure, relay
 from pricelm.language.interrupts import InterruptFlag
 
+_FOLDER = ".processes-"
 _LOOK_AGAIN_SECONDS = 0.1
 # A process that loses the others fails too; waiting a moment tells which of them failed by itself.
 _GRACE_SECONDS = 3.0
@@ -56,6 +57,11 @@ def train_in_processes(job: Job, run_dir: Path, progress: Progress) -> None:
         try:
             workers += [_Worker(folder, rank, job) for rank in range(job.config.processes)]
             _watch(workers, folder, progress, interrupt)
+            if interrupt.raised:
+                raise TrainingStopped(
+                    "training was interrupted after its last step; run the same command again with the same "
+                    f"run_dir to take the result from {run_dir}"
+                )
         except KeyboardInterrupt:
             raise TrainingStopped(
                 f"training was interrupted at once; run the same command again with the same run_dir to go "
@@ -161,7 +167,9 @@ def _handed_over(job: Job, run_dir: Path) -> Iterator[Path]:
     folder: Path | None = None
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(prefix=".processes-", dir=run_dir))
+        for left_by_a_killed_run in run_dir.glob(f"{_FOLDER}*"):
+            shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
+        folder = Path(mkdtemp(prefix=_FOLDER, dir=run_dir))
         job.write(folder)
     except OSError as error:
         if folder is not None:

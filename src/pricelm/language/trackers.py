@@ -88,8 +88,8 @@ class WandbTracker:
         """Open a run; the sessions of one training are a group."""
         online = os.environ.get("WANDB_MODE", "").lower() == "online"
         if not online:
-            # Read when the library is imported, and by the process that it starts: else a crash of the
-            # library itself would be reported over the network.
+            # Read when the library is imported, and by the process that it starts: else the library would
+            # report its own use and crashes over the network, offline or not.
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         import wandb
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import pricelm
 from pricelm.core.errors import ConfigError, TrainingStopped
-from pricelm.core.extras import require
+from pricelm.core.extras import require_installed
 from pricelm.core.protocols import Progress, Silence
 
 TRACKERS = ("tensorboard", "wandb")
@@ -77,7 +77,8 @@ def check_trackers(names: Sequence[str], run_dir: Path | str | None) -> tuple[st
     for name in names:
         if name not in TRACKERS:
             raise ConfigError(f"expected trackers to be any of {', '.join(TRACKERS)}, got {name!r}")
-        require(name, extra="tracking", purpose=f"track a training with {name}")
+        # Not imported yet: wandb decides at its import whether it reports about itself over the network.
+        require_installed(name, extra="tracking", purpose=f"track a training with {name}")
     if names and run_dir is None:
         raise ConfigError(f"{names[0]} writes into the run's folder, and there is none; pass run_dir as well")
     return tuple(dict.fromkeys(names))
@@ -145,8 +146,8 @@ class Watch:
         try:
             yield
             outcome = {"status": "finished"}
-        except TrainingStopped as error:
-            outcome = {"status": "stopped", "error": str(error)}
+        except (TrainingStopped, KeyboardInterrupt) as error:
+            outcome = {"status": "stopped", "error": str(error) or "interrupted at once"}
             raise
         except BaseException as error:
             outcome["error"] = f"{type(error).__name__}: {error}"

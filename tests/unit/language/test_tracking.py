@@ -171,10 +171,7 @@ def test_a_wrong_tracker_is_refused_early(
 
 
 def test_a_missing_tracker_names_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    monkeypatch.setattr("pricelm.core.extras.import_module", missing)
+    monkeypatch.setattr("pricelm.core.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'pricelm\[tracking\]'"):
         check_trackers(["tensorboard"], tmp_path)
 
@@ -228,7 +225,9 @@ def test_weights_and_biases_stays_offline_and_keeps_secrets_out(
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
     monkeypatch.setenv("SOME_PASSWORD", SECRET)
     monkeypatch.setattr("sys.argv", ["pricelm", f"postgres://shop:{SECRET}@host/listings"])
-    monkeypatch.delenv("WANDB_MODE", raising=False)
+    for name in ("WANDB_MODE", "WANDB_ERROR_REPORTING"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     notes = Notes()
     LanguageRegressor(tiny_config()).fit(*rows, run_dir=tmp_path, trackers=["wandb"], progress=notes)
     assert not any("failed" in line for line in notes.said)
@@ -238,6 +237,7 @@ def test_weights_and_biases_stays_offline_and_keeps_secrets_out(
     assert record_of(tmp_path)["fingerprint"].encode() in written.read_bytes()
     assert SECRET.encode() not in everything
     assert b"0123456789" * 4 not in everything
+    assert os.environ["WANDB_ERROR_REPORTING"] == "false"
     assert [host for host in asked if host not in ("localhost", "127.0.0.1", "::1")] == []
 
 
