@@ -139,6 +139,7 @@ def test_both_readmes_show_the_same_code() -> None:
         "docs/quickstart.md",
         "docs/data.md",
         "docs/model.md",
+        "docs/training.md",
         "docs/intervals.md",
         "docs/bundle.md",
         "docs/api.md",

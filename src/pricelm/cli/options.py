@@ -22,6 +22,13 @@ class PresetName(StrEnum):
     best = "best"
 
 
+class TrackerName(StrEnum):
+    """What draws a training as it goes."""
+
+    tensorboard = "tensorboard"
+    wandb = "wandb"
+
+
 ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="Folder of a trained model.", show_default=False)
 ]

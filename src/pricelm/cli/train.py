@@ -17,6 +17,7 @@ from pricelm.cli.options import (
     QueryOption,
     ReportOption,
     SeedOption,
+    TrackerName,
     column_roles,
 )
 
@@ -90,6 +91,13 @@ def train(
             metavar="FILE.json", help="Tuning settings that replace the preset's.", show_default=False
         ),
     ] = None,
+    tracker: Annotated[
+        list[TrackerName] | None,
+        typer.Option(
+            help="Draw the tuning in MODEL-run as it goes; repeatable. Nothing is uploaded.",
+            show_default=False,
+        ),
+    ] = None,
     report: ReportOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -114,6 +122,7 @@ def train(
         test_share=test_share,
         image_root=images,
         seed=seed,
+        trackers=tuple(name.value for name in tracker or []),
     )
     columns = {"price": price, "listing_id": listing_id, "listed_at": date}
     roles = column_roles(columns, text or [], column or [])

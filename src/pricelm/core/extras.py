@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from pricelm.core.errors import MissingExtraError
@@ -40,7 +41,36 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise MissingExtraError(
-            f"{module.split('.')[0]!r} is needed to {purpose}, and it is not installed. "
-            f"Install it with: pip install 'pricelm[{extra}]'"
-        ) from error
+        raise _missing(module, extra, purpose) from error
+
+
+def require_installed(module: str, *, extra: str, purpose: str) -> None:
+    """Say which extra brings a library if it is not installed, without importing it.
+
+    Parameters
+    ----------
+    module, extra, purpose : str
+        As in :func:`require`; the module without dots.
+
+    Raises
+    ------
+    MissingExtraError
+        If the library is not installed.
+
+    Examples
+    --------
+    >>> require_installed("json", extra="train", purpose="read a file")
+    """
+    try:
+        found = find_spec(module)
+    except ImportError:
+        found = None
+    if found is None:
+        raise _missing(module, extra, purpose)
+
+
+def _missing(module: str, extra: str, purpose: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"{module.split('.')[0]!r} is needed to {purpose}, and it is not installed. "
+        f"Install it with: pip install 'pricelm[{extra}]'"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -174,13 +174,19 @@ def optimizer_tensors(optimizer: Optimizer, parameters: Mapping[str, nn.Paramete
 
 
 def restore_optimizer(
-    optimizer: Optimizer, parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]
+    optimizer: Optimizer,
+    parameters: Mapping[str, nn.Parameter],
+    tensors: Mapping[str, Tensor],
+    place: Callable[[Tensor, Tensor], Tensor] = lambda tensor, parameter: tensor,
 ) -> None:
-    """Give an optimizer back what :func:`optimizer_tensors` took from it."""
+    """Give an optimizer back what :func:`optimizer_tensors` took from it.
+
+    ``place`` returns the part of a tensor that this process holds of a parameter.
+    """
     for key, value in tensors.items():
         what, name = key.split(":", 1)
         parameter = parameters[name]
-        optimizer.state[parameter][what] = value.clone().to(parameter.device)
+        optimizer.state[parameter][what] = place(value.clone().to(parameter.device), parameter)
 
 
 def random_tensors(device: torch.device) -> dict[str, Tensor]:
@@ -192,7 +198,9 @@ def random_tensors(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_random(tensors: Mapping[str, Tensor], device: torch.device) -> None:
-    """Set the state of torch's random numbers."""
+    """Set the state of torch's random numbers, if there is one to be set."""
+    if not tensors:
+        return
     torch.set_rng_state(tensors["cpu"].clone())
     if device.type == "cuda" and "cuda" in tensors:
         torch.cuda.set_rng_state(tensors["cuda"].clone(), device)

@@ -10,14 +10,22 @@ from typing import Any
 
 from pricelm.core.errors import ConfigError
 from pricelm.language.heads import check_head_name, head_class
-from pricelm.language.methods import method_class, method_entry
+from pricelm.language.methods import last_layers, method_class, method_entry
 
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "linear", "constant")
+OPTIMIZERS = ("adamw", "sgd", "adafactor", "muon")
+SCHEDULES = ("cosine", "linear", "constant", "inverse-sqrt")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 # Options that change how a run is watched or carried out, not which weights it looks for.
-_NOT_PART_OF_THE_RESULT = ("threads", "checkpoint_every_steps")
+_NOT_PART_OF_THE_RESULT = (
+    "gradient_checkpointing",
+    "processes",
+    "sharded",
+    "threads",
+    "checkpoint_every_steps",
+)
+# Adafactor and Muon need a matrix as a whole, of which a process holds only a part.
+_SHARDED_OPTIMIZERS = ("adamw", "sgd")
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,11 @@ class TuningConfig:
     layer_decay : float or None, default None
         Factor by which the rate falls with every layer further down; 1 gives all layers the same rate,
         ``None`` takes the method's usual one.
-    optimizer : {"adamw", "sgd"}, default "adamw"
-        SGD uses a momentum of 0.9.
-    schedule : {"cosine", "linear", "constant"}, default "cosine"
+    optimizer : {"adamw", "sgd", "adafactor", "muon"}, default "adamw"
+        SGD uses a momentum of 0.9. Adafactor remembers rows and columns instead of every weight, which
+        saves memory. Muon steps along orthogonalized gradients; it takes the matrices of the encoder's
+        layers, and AdamW takes everything else.
+    schedule : {"cosine", "linear", "constant", "inverse-sqrt"}, default "cosine"
         Course of the rate after the warm-up.
     warmup_share : float, default 0.1
         Share of all steps in which the rate rises from near zero to its peak.
@@ -73,8 +83,18 @@ class TuningConfig:
     precision : {"auto", "fp32", "bf16"}, default "auto"
         Arithmetic of training. ``"auto"`` takes bf16 only where the hardware has it. Predictions are
         always made in fp32.
+    gradient_checkpointing : bool, default False
+        Forget the states between layers and compute them again on the way back: less memory, more time,
+        the same weights. It pays with long texts or large batches.
+    processes : int, default 1
+        Processes on this machine that train together, each on its share of every batch. The result is that
+        of one process except for rounding and for which units dropout picks.
+    sharded : bool, default False
+        Divide the encoder's weights, gradients and optimizer memory among the processes instead of keeping
+        them whole in each.
     threads : int or None, default None
-        Threads that torch may use; ``None`` leaves torch's own choice.
+        Threads that torch may use; ``None`` leaves torch's own choice, or with several processes gives each
+        its share of the cores.
     checkpoint_every_steps : int or None, default None
         Write a checkpoint every so many steps, besides the one after each epoch.
     seed : int, default 0
@@ -114,6 +134,9 @@ class TuningConfig:
     patience: int | None = None
     bucketed: bool = True
     precision: str = "auto"
+    gradient_checkpointing: bool = False
+    processes: int = 1
+    sharded: bool = False
     threads: int | None = None
     checkpoint_every_steps: int | None = None
     seed: int = 0
@@ -128,6 +151,7 @@ class TuningConfig:
             ("epochs", 1),
             ("batch_size", 1),
             ("accumulation_steps", 1),
+            ("processes", 1),
             ("seed", 0),
         ):
             _check_whole_number(name, getattr(self, name), least)
@@ -147,11 +171,13 @@ class TuningConfig:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("precision", self.precision, PRECISIONS)
-        if not isinstance(self.bucketed, bool):
-            raise ConfigError(f"expected bucketed to be True or False, got {self.bucketed!r}")
+        for name in ("bucketed", "gradient_checkpointing", "sharded"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"expected {name} to be True or False, got {getattr(self, name)!r}")
         method_entry(self.method)
         check_head_name(self.head)
         self._check_options()
+        self._check_combinations()
 
     def _check_options(self) -> None:
         """Check the options of head and method, which know torch and so are asked only if there are any."""
@@ -194,6 +220,31 @@ class TuningConfig:
     def result_options(self) -> dict[str, Any]:
         """Return the options that decide the tuned weights; a run may be resumed only with the same ones."""
         return {name: value for name, value in asdict(self).items() if name not in _NOT_PART_OF_THE_RESULT}
+
+    def _check_combinations(self) -> None:
+        own = self.method == "full" or last_layers(self.method) is not None
+        if not own and self.optimizer == "muon":
+            raise ConfigError(
+                f"expected method 'full' or 'last-N' with optimizer 'muon', got {self.method!r}: muon is for "
+                "the matrices of the encoder, which are frozen; use optimizer 'adamw'"
+            )
+        if self.method == "frozen" and self.processes > 1:
+            raise ConfigError(
+                f"expected processes 1 with method 'frozen', got {self.processes}: a frozen encoder reads "
+                "every text once, and the head is too small to be shared; raise threads instead"
+            )
+        if self.sharded and not own:
+            raise ConfigError(
+                f"expected method 'full' or 'last-N' with sharded, got {self.method!r}: weights that are added "
+                "are too small to be shared out; switch sharded off"
+            )
+        if self.sharded and self.processes == 1:
+            raise ConfigError("expected sharded with at least 2 processes, got 1; raise processes")
+        if self.sharded and self.optimizer not in _SHARDED_OPTIMIZERS:
+            raise ConfigError(
+                f"expected optimizer {' or '.join(map(repr, _SHARDED_OPTIMIZERS))} with sharded, got "
+                f"{self.optimizer!r}, which needs every matrix as a whole; switch sharded off or take another"
+            )
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> TuningConfig:

@@ -5,27 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pricelm.core.errors import ConfigError
+from pricelm.core.errors import ConfigError, TrainingStopped
 from pricelm.core.protocols import Progress
 from pricelm.language.backbones import Backbone, find_backbone
 from pricelm.language.config import TuningConfig
+from pricelm.language.distributed import Team
 from pricelm.language.examples import Examples, StateSource, TokenSource, pool_all, predict_all
 from pricelm.language.facts import FactScaler
+from pricelm.language.handover import Job
 from pricelm.language.heads import head_class
 from pricelm.language.heads.head import Head, Scale
+from pricelm.language.launcher import train_in_processes
 from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.pretrained import digest, longest_text
 from pricelm.language.rows import Rows
-from pricelm.language.runtime import isolated_random_state, limited_threads, pick_device
+from pricelm.language.runtime import forget_states, isolated_random_state, limited_threads, pick_device
 from pricelm.language.saving import Fitted, load_fitted, save_fitted
+from pricelm.language.trackers import make_tracker
+from pricelm.language.tracking import Watch
 from pricelm.language.trainer import Run, Trainer
 
 __all__ = [
@@ -36,12 +43,18 @@ __all__ = [
     "predict_bands",
     "predict_quantiles",
     "save_fitted",
+    "train_here",
     "tune",
 ]
 
 
 def tune(
-    config: TuningConfig, rows: Rows, held_out: Rows | None, run_dir: Path | None, progress: Progress
+    config: TuningConfig,
+    rows: Rows,
+    held_out: Rows | None,
+    run_dir: Path | None,
+    progress: Progress,
+    trackers: tuple[str, ...] = (),
 ) -> Fitted:
     """Tune a backbone on checked rows.
 
@@ -57,13 +70,33 @@ def tune(
         Folder for checkpoints and the log.
     progress : Progress
         Display for the person who waits.
+    trackers : tuple of str
+        What else draws the run; it needs a folder.
 
     Returns
     -------
     Fitted
         The tuned parts, the network in evaluation mode.
     """
-    device = pick_device()
+    job = Job(config, rows, held_out, run_dir, trackers)
+    if config.processes == 1:
+        return train_here(job, progress, Team())
+    with TemporaryDirectory(prefix="pricelm-") as passing:
+        place = run_dir or Path(passing)
+        try:
+            train_in_processes(job, place, progress)
+        except TrainingStopped as error:
+            if run_dir is not None:
+                raise
+            what = str(error).split(";")[0]
+            raise TrainingStopped(f"{what}; nothing was kept, because no run_dir was given") from error
+        # The processes left a finished checkpoint, so this only takes up its weights.
+        return train_here(replace(job, run_dir=place), progress, Team())
+
+
+def train_here(job: Job, progress: Progress, team: Team) -> Fitted:
+    """Tune a backbone in this process, alone or as one of a team; see :func:`tune`."""
+    device, config, rows, held_out = pick_device(), job.config, job.rows, job.held_out
     with limited_threads(config.threads), isolated_random_state(config.seed, device):
         backbone = find_backbone(config.backbone, progress)
         fitted = _untuned(config, backbone, rows)
@@ -71,8 +104,9 @@ def tune(
         progress.say(f"reading {len(rows.texts)} texts with backbone {config.backbone!r}")
         training = _prepared(fitted, rows)
         checking = None if held_out is None else _prepared(fitted, held_out)
-        stamp = _fingerprint(config, backbone, [rows, held_out]) if run_dir else ""
-        run = Run(run_dir, stamp, progress, fitted.scale.std)
+        stamp = _fingerprint(config, backbone, [rows, held_out]) if job.run_dir else ""
+        watch = _watch(job, stamp, progress) if team.leads else Watch()
+        run = Run(job.run_dir, stamp, progress, fitted.scale.std, team, watch)
         fitted.history = Trainer(network, config, training, checking, run).train().history
         method = build_method(config)
         fitted.method_report = method.report(network)
@@ -138,6 +172,8 @@ def _untuned(config: TuningConfig, backbone: Backbone, rows: Rows) -> Fitted:
             f"max_length {config.max_length} is more than the {longest_text(encoder)} tokens that backbone "
             f"{config.backbone!r} can read; lower it"
         )
+    if config.gradient_checkpointing:
+        forget_states(encoder, config.backbone)
     scale = Scale(float(rows.targets.mean()), float(rows.targets.std()))
     task = _fit_head(config, rows.targets, scale)
     network = TextRegressor(encoder, task, dropout=config.dropout, n_facts=rows.n_facts)
@@ -180,6 +216,20 @@ def _prepared(fitted: Fitted, rows: Rows) -> Examples:
     return Examples(
         StateSource(states.to(fitted.network.head.weight.device)), examples.facts, examples.targets
     )
+
+
+def _watch(job: Job, stamp: str, progress: Progress) -> Watch:
+    if job.run_dir is None:
+        return Watch()
+    parts = {"training": job.rows, "validation": job.held_out}
+    data = {
+        name: {"rows": len(rows.texts), "facts": rows.n_facts, "sha256": rows.digest()}
+        for name, rows in parts.items()
+        if rows is not None
+    }
+    facts = {"config": job.config.to_dict(), "data": data, "fingerprint": stamp}
+    trackers = {name: make_tracker(name, job.run_dir) for name in job.trackers}
+    return Watch(job.run_dir, facts, trackers, progress)
 
 
 def _fingerprint(config: TuningConfig, backbone: Backbone, data: Sequence[Rows | None]) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pricelm.language.batching import token_budget_batches
+from pricelm.language.distributed import Team
 from pricelm.language.network import TextRegressor
 from pricelm.language.tokens import TokenizedTexts
 
@@ -103,7 +104,9 @@ class Examples:
         return network.regress(pooled, facts)
 
 
-def predict_all(network: TextRegressor, examples: Examples, batch_size: int) -> Tensor:
+def predict_all(
+    network: TextRegressor, examples: Examples, batch_size: int, team: Team | None = None
+) -> Tensor:
     """Return the outputs of every row in fp32, shape (n, n_outputs), on the CPU; the network keeps its mode.
 
     Parameters
@@ -114,17 +117,23 @@ def predict_all(network: TextRegressor, examples: Examples, batch_size: int) -> 
         What to predict.
     batch_size : int
         Texts of 64 tokens that are read at once; of shorter ones more, of longer ones fewer.
+    team : Team, optional
+        Processes that share the work; each gets all predictions.
 
     Returns
     -------
     torch.Tensor
         What the network's task decodes.
     """
-    out = torch.empty(len(examples), network.head.out_features)
+    team = team or Team()
+    out = torch.zeros(len(examples), network.head.out_features)
+    batches = token_budget_batches(examples.source.lengths, batch_size * _USUAL_LENGTH)
     with _evaluation(network), torch.inference_mode():
-        for rows in token_budget_batches(examples.source.lengths, batch_size * _USUAL_LENGTH):
-            out[torch.from_numpy(rows)] = examples.predict(network, rows).cpu()
-    return out
+        for rows, counts in team.turns(batches):
+            predicted = examples.predict(network, rows).cpu()
+            if counts:
+                out[torch.from_numpy(rows)] = predicted
+    return team.total(out)
 
 
 def pool_all(network: TextRegressor, source: Source, batch_size: int) -> Tensor:

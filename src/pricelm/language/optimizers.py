@@ -1,4 +1,4 @@
-"""Optimizers and the course of the learning rate."""
+"""Optimizers and the course of the learning rate; an optimizer is added here and named in ``config``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,42 @@ from pricelm.language.network import LayerMap, TextRegressor, trained_parameters
 
 _MOMENTUM = 0.9
 
+Group = dict[str, Any]
 
-def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[dict[str, Any]]:
+
+class MuonWithAdamW(Optimizer):
+    """Muon for the matrices of the encoder's layers, AdamW for embeddings, vectors and the head.
+
+    Parameters
+    ----------
+    groups : list of dict
+        What :func:`parameter_groups` returned.
+
+    References
+    ----------
+    Jordan, K. et al. (2024). Muon: An optimizer for hidden layers in neural networks.
+    Liu, J. et al. (2025). Muon is scalable for LLM training. arXiv:2502.16982.
+    """
+
+    def __init__(self, groups: list[Group]) -> None:
+        super().__init__(groups, {})
+        # The parts work on the very same groups, so a rate that is set here holds for them too. Muon's
+        # steps are scaled to the size of AdamW's, so that the same rates mean the same for both.
+        matrices = [group for group in groups if group["hidden_matrices"]]
+        others = [group for group in groups if not group["hidden_matrices"]]
+        self._parts: list[Optimizer] = [torch.optim.AdamW(others, fused=True)]
+        if matrices:
+            self._parts.append(torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw"))
+        for part in self._parts:
+            part.state = self.state
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Take one step with both parts."""
+        for part in self._parts:
+            part.step()
+
+
+def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[Group]:
     """Sort the trained parameters into groups of equal rate and decay.
 
     The head takes ``head_learning_rate``. The topmost layer takes the peak rate, each layer below it the
@@ -32,10 +66,11 @@ def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[dict[
     Returns
     -------
     list of dict
-        Groups with ``params``, ``lr``, ``peak_lr``, ``weight_decay`` and ``names``.
+        Groups with ``params``, ``lr``, ``peak_lr``, ``weight_decay``, ``names`` and ``hidden_matrices``
+        (whether they are matrices of the encoder's layers).
     """
     layers = LayerMap(network)
-    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    groups: dict[tuple[float, float, bool, type], Group] = {}
     for name, parameter in trained_parameters(network).items():
         height = layers.height(name)
         if height > layers.n_layers:
@@ -43,14 +78,17 @@ def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[dict[
         else:
             rate = config.peak_learning_rate * config.rate_decay ** (layers.n_layers - height)
         decay = config.weight_decay if parameter.ndim >= 2 else 0.0
-        empty: dict[str, Any] = {
+        hidden_matrix = parameter.ndim == 2 and 1 <= height <= layers.n_layers
+        empty: Group = {
             "params": [],
             "names": [],
             "lr": rate,
             "peak_lr": rate,
             "weight_decay": decay,
+            "hidden_matrices": hidden_matrix,
         }
-        group = groups.setdefault((rate, decay), empty)
+        # Weights that are divided among processes are of another type, and the two do not mix in a group.
+        group = groups.setdefault((rate, decay, hidden_matrix, type(parameter.data)), empty)
         group["params"].append(parameter)
         group["names"].append(name)
     return list(groups.values())
@@ -58,10 +96,7 @@ def parameter_groups(network: TextRegressor, config: TuningConfig) -> list[dict[
 
 def build_optimizer(network: TextRegressor, config: TuningConfig) -> Optimizer:
     """Return the configured optimizer over the trained parameters."""
-    groups = parameter_groups(network, config)
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=_MOMENTUM)
-    return torch.optim.AdamW(groups, fused=True)
+    return OPTIMIZER_MAKERS[config.optimizer](parameter_groups(network, config))
 
 
 def learning_rate_factor(step: int, total_steps: int, config: TuningConfig) -> float:
@@ -90,7 +125,7 @@ def learning_rate_factor(step: int, total_steps: int, config: TuningConfig) -> f
     warmup = int(config.warmup_share * total_steps)
     if step < warmup:
         return (step + 1) / warmup
-    return _COURSES[config.schedule]((step - warmup) / max(1, total_steps - warmup))
+    return _COURSES[config.schedule](step - warmup, max(1, total_steps - warmup), max(1, warmup))
 
 
 def set_learning_rate(optimizer: Optimizer, factor: float) -> None:
@@ -99,8 +134,19 @@ def set_learning_rate(optimizer: Optimizer, factor: float) -> None:
         group["lr"] = group["peak_lr"] * factor
 
 
-_COURSES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda share: 0.5 * (1.0 + math.cos(math.pi * share)),
-    "linear": lambda share: 1.0 - share,
-    "constant": lambda share: 1.0,
+OPTIMIZER_MAKERS: dict[str, Callable[[list[Group]], Optimizer]] = {
+    "adamw": lambda groups: torch.optim.AdamW(groups, fused=True),
+    "sgd": lambda groups: torch.optim.SGD(groups, momentum=_MOMENTUM),
+    # By default Adafactor's rate is relative to the size of the weights; with a floor of 1 it is the
+    # length of a step, as with the others, so that one learning_rate means the same everywhere.
+    "adafactor": lambda groups: torch.optim.Adafactor(groups, eps=(None, 1.0)),
+    "muon": MuonWithAdamW,
+}
+
+# By steps since the warm-up, steps after the warm-up in all, and steps of the warm-up.
+_COURSES: dict[str, Callable[[int, int, int], float]] = {
+    "cosine": lambda done, total, warmup: 0.5 * (1.0 + math.cos(math.pi * done / total)),
+    "linear": lambda done, total, warmup: 1.0 - done / total,
+    "constant": lambda done, total, warmup: 1.0,
+    "inverse-sqrt": lambda done, total, warmup: math.sqrt(warmup / (warmup + done)),
 }

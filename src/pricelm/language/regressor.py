@@ -14,6 +14,7 @@ from pricelm.language.backbones import require_training_libraries
 from pricelm.language.config import TuningConfig
 from pricelm.language.facts import check_facts
 from pricelm.language.rows import check_rows, check_texts, check_validation
+from pricelm.language.tracking import check_trackers
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -90,6 +91,7 @@ class LanguageRegressor:
         validation: tuple[Any, ...] | None = None,
         facts: np.ndarray | None = None,
         run_dir: Path | str | None = None,
+        trackers: Sequence[str] = (),
         progress: Progress = Silence(),
     ) -> Self:
         """Tune the backbone.
@@ -106,8 +108,11 @@ class LanguageRegressor:
         facts : ndarray, shape (n, k), optional
             Numbers beside each text, NaN where unknown; standardized inside and joined through a gate.
         run_dir : pathlib.Path or str, optional
-            Folder for checkpoints and ``training_log.jsonl``. If it holds a checkpoint of the same options
-            and data, training goes on from there, to the same result as without the interruption.
+            Folder for checkpoints, ``training_log.jsonl`` and ``run.json``. If it holds a checkpoint of the
+            same options and data, training goes on from there, to the same result as without the
+            interruption.
+        trackers : sequence of str, optional
+            ``"tensorboard"`` or ``"wandb"`` (offline), which draw the run in ``run_dir`` as it goes.
         progress : Progress
             Display for the person who waits.
 
@@ -122,6 +127,8 @@ class LanguageRegressor:
             If texts, targets or facts cannot be used.
         ConfigError
             If the options do not fit each other or the backbone.
+        MissingExtraError
+            If a tracker is not installed.
         BackboneError
             If the backbone cannot be found or loaded.
         TrainingStopped
@@ -134,7 +141,8 @@ class LanguageRegressor:
                 f"all {len(rows.targets)} targets equal {rows.targets[0]:g}; there is nothing to learn"
             )
         place = None if run_dir is None else Path(run_dir)
-        self._fitted = _engine().tune(self.config, rows, held_out, place, progress)
+        drawn_by = check_trackers(trackers, place)
+        self._fitted = _engine().tune(self.config, rows, held_out, place, progress, drawn_by)
         return self
 
     def predict(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -94,6 +95,37 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     if precision == "bf16":
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
+
+
+def forget_states(encoder: Any, backbone: str) -> None:
+    """Let an encoder compute the states between its layers again on the way back instead of keeping them.
+
+    Parameters
+    ----------
+    encoder : transformers.PreTrainedModel
+        The encoder; it does so whenever it is in training mode.
+    backbone : str
+        Its name, for a message.
+
+    Raises
+    ------
+    ConfigError
+        If this kind of encoder cannot.
+    """
+    if not encoder.supports_gradient_checkpointing:
+        raise ConfigError(
+            f"backbone {backbone!r} is of the type {encoder.config.model_type!r}, which does not support "
+            "gradient_checkpointing; switch it off, and lower batch_size or max_length to save memory"
+        )
+    # The older name is deprecated, and the newer one is missing in the oldest transformers that is supported.
+    enable = (
+        getattr(encoder, "activation_checkpointing_enable", None) or encoder.gradient_checkpointing_enable
+    )
+    enable({"use_reentrant": False})
+    # A cache serves generation only; transformers would print that it does not go together with this.
+    encoder.config.use_cache = False
+    # Only the reentrant way needs gradients at the embeddings; here they would go through frozen layers.
+    encoder.disable_input_require_grads()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,12 +24,14 @@ from pricelm.language.checkpoints import (
     write_checkpoint,
 )
 from pricelm.language.config import TuningConfig
+from pricelm.language.distributed import Team
 from pricelm.language.examples import Examples, predict_all
 from pricelm.language.interrupts import InterruptFlag
 from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.optimizers import build_optimizer, learning_rate_factor, set_learning_rate
 from pricelm.language.runtime import autocast, resolve_precision
+from pricelm.language.tracking import Watch
 from pricelm.language.training_log import TrainingLog
 
 
@@ -46,12 +49,18 @@ class Run:
         Display for the person who waits.
     target_std : float
         Size of one standardized unit, so that errors are reported in the caller's units.
+    team : Team
+        The processes that train together; by default this one alone.
+    watch : Watch
+        ``run.json`` and trackers.
     """
 
     run_dir: Path | None = None
     fingerprint: str = ""
     progress: Progress = field(default_factory=Silence)
     target_std: float = 1.0
+    team: Team = field(default_factory=Team)
+    watch: Watch = field(default_factory=Watch)
 
 
 class Trainer:
@@ -97,6 +106,8 @@ class Trainer:
         )
         self.device = network.head.weight.device
         self.precision = resolve_precision(config.precision, self.device)
+        self.team = run.team
+        self.team.join(network, config.seed)
         self.method = build_method(config)
         self.parameters = trained_parameters(network)
         self.optimizer = build_optimizer(network, config)
@@ -104,7 +115,9 @@ class Trainer:
         self.steps_per_epoch = self.plan.steps_per_epoch(len(training))
         self.total_steps = self.steps_per_epoch * config.epochs
         self.method.start(network, self.total_steps)
-        self.log = TrainingLog(run.run_dir / "training_log.jsonl" if run.run_dir else None)
+        self.log = TrainingLog(
+            run.run_dir / "training_log.jsonl" if run.run_dir and self.team.leads else None
+        )
         self.state = RunState()
         self._best: dict[str, Tensor] = {}
         self._texts_this_session = 0
@@ -133,13 +146,13 @@ class Trainer:
         self._session_started = time.monotonic()
         self.network.train()
         try:
-            with InterruptFlag() as interrupt:
+            with InterruptFlag() as interrupt, self.run.watch.session(self.state.step, self._result):
                 while self.state.epoch < self.config.epochs and not self._out_of_patience():
                     self._train_epoch(interrupt)
                     self._close_epoch()
-                    self._stop_if(interrupt)
+                    self._stop_if(self.team.agree(interrupt.raised))
                 self._finish()
-                self._stop_if(interrupt)
+                self._stop_if(self.team.agree(interrupt.raised))
         except KeyboardInterrupt:
             raise TrainingStopped(self._how_to_resume("at once")) from None
         return self.state
@@ -156,9 +169,10 @@ class Trainer:
             state.loss_sum += loss * n_texts
             state.texts_in_epoch += n_texts
             self._report_step(loss, n_texts, factor)
-            if interrupt.raised or (every and state.step % every == 0):
+            interrupted = self.team.agree(interrupt.raised)
+            if interrupted or (every and state.step % every == 0):
                 self._write_checkpoint()
-            self._stop_if(interrupt)
+            self._stop_if(interrupted)
 
     def _take_step(self, step: Step) -> tuple[float, int]:
         n_texts = sum(len(rows) for rows in step)
@@ -166,22 +180,23 @@ class Trainer:
         assert targets is not None
         total = 0.0
         self.optimizer.zero_grad()
-        for rows in step:
+        for rows, weight in self.team.shares(step):
             outputs = self.training.predict(self.network, rows, autocast(self.precision, self.device))
             # Divided by the texts of the whole step: batches of unequal size weigh as in one large one.
             loss = self.network.task.loss(outputs, targets[torch.from_numpy(rows)]).sum() / n_texts
-            total += loss.item()
+            total += loss.item() * weight
             self._refuse_unless_finite(total, "loss")
-            loss.backward()
+            (loss * weight).backward()
+        self.team.add_gradients(self.parameters.values())
         penalty = self.method.penalty(self.network)
         if penalty is not None:
             penalty.backward()
         limit = math.inf if self.config.clip_norm is None else self.config.clip_norm
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), limit)
-        self._refuse_unless_finite(norm.item(), "gradient")
+        norm = self.team.clip_gradients(self.parameters.values(), limit)
+        self._refuse_unless_finite(norm, "gradient")
         self.optimizer.step()
         self.method.after_step(self.network, self.state.step + 1)
-        return total, n_texts
+        return float(self.team.total(torch.tensor(total, dtype=torch.float64))), n_texts
 
     def _refuse_unless_finite(self, value: float, what: str) -> None:
         if not math.isfinite(value):
@@ -208,7 +223,7 @@ class Trainer:
             "texts_per_second": round(speed, 2),
             "eta_seconds": round((self.total_steps - state.step) * self.plan.rows_per_step / speed, 1),
         }
-        self.log.write(record)
+        self._keep(record)
         self.run.progress.advance(
             1, f"epoch {state.epoch + 1}/{config.epochs}, loss {loss:.4f}, {speed:.0f} texts/s"
         )
@@ -227,14 +242,25 @@ class Trainer:
         state.epoch += 1
         state.steps_in_epoch, state.texts_in_epoch, state.loss_sum = 0, 0, 0.0
         state.history.append(record)
-        self.log.write(record)
+        self._keep(record)
         if state.epoch < self.config.epochs and not self._out_of_patience():
             self._write_checkpoint()
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        self.log.write(record)
+        self.run.watch.log(record)
+
+    def _result(self) -> dict[str, Any]:
+        state = self.state
+        last = state.history[-1] if state.history else {}
+        losses = {name: value for name, value in last.items() if "loss" in name or "rmse" in name}
+        counts = {"steps": state.step, "epochs": state.epoch, "seconds": round(state.seconds, 3)}
+        return counts | losses | ({"best_epoch": state.best_epoch} if state.best_epoch else {})
 
     def _validate(self, validation: Examples) -> dict[str, float]:
         state = self.state
         assert validation.targets is not None
-        outputs = predict_all(self.network, validation, self.config.batch_size)
+        outputs = predict_all(self.network, validation, self.config.batch_size, self.team)
         task, targets = self.network.task, validation.targets.cpu()
         loss = float(task.loss(outputs, targets).mean())
         rmse = float((task.decode(outputs) - targets).square().mean().sqrt()) * self.run.target_std
@@ -258,14 +284,16 @@ class Trainer:
     def _write_checkpoint(self) -> None:
         if self.run.run_dir is None:
             return
-        groups: dict[str, dict[str, Tensor]] = {"model": dict(self.parameters)}
+        team = self.team
+        groups: dict[str, dict[str, Tensor]] = {"model": team.whole(self.parameters)}
         if not self.state.finished:
-            groups["optimizer"] = optimizer_tensors(self.optimizer, self.parameters)
-            groups["random"] = random_tensors(self.device)
+            groups["optimizer"] = team.whole(optimizer_tensors(self.optimizer, self.parameters))
+            groups["random"] = team.all_random(random_tensors(self.device))
             groups["method"] = self.method.state(self.network)
             if self._best:
-                groups["best"] = self._best
-        write_checkpoint(self.run.run_dir, self.state, self.run.fingerprint, groups)
+                groups["best"] = team.whole(self._best)
+        if team.leads:
+            write_checkpoint(self.run.run_dir, self.state, self.run.fingerprint, groups)
 
     def _resume(self) -> None:
         run = self.run
@@ -283,18 +311,18 @@ class Trainer:
         self._load(found.tensors["model"])
         self._best = {name: value.to(self.device) for name, value in found.tensors.get("best", {}).items()}
         if not self.state.finished:
-            restore_optimizer(self.optimizer, self.parameters, found.tensors["optimizer"])
-            restore_random(found.tensors["random"], self.device)
+            restore_optimizer(self.optimizer, self.parameters, found.tensors["optimizer"], self.team.place)
+            restore_random(self.team.own_random(found.tensors["random"]), self.device)
             self.method.restore(self.network, found.tensors.get("method", {}))
             run.progress.say(f"resuming after step {self.state.step} of {self.total_steps}")
 
     def _load(self, weights: dict[str, Tensor]) -> None:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(weights[name])
+                parameter.copy_(self.team.place(weights[name], parameter))
 
-    def _stop_if(self, interrupt: InterruptFlag) -> None:
-        if interrupt.raised:
+    def _stop_if(self, interrupted: bool) -> None:
+        if interrupted:
             raise TrainingStopped(self._how_to_resume(f"after step {self.state.step} of {self.total_steps}"))
 
     def _how_to_resume(self, when: str) -> str:

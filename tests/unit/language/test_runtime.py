@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from pricelm.language import runtime
 from pricelm.language.facts import FactScaler, check_facts
 from pricelm.language.heads.regression import LOSSES
 from pricelm.language.interrupts import InterruptFlag
+from pricelm.language.network import TextRegressor
+from pricelm.language.pretrained import load_encoder
 from pricelm.language.runtime import (
     autocast,
+    forget_states,
     has_native_bf16,
     isolated_random_state,
     limited_threads,
@@ -69,6 +73,35 @@ def test_autocast_works_in_the_precision_it_is_told() -> None:
         assert (left @ right).dtype is torch.bfloat16
     with autocast("fp32", CPU):
         assert (left @ right).dtype is torch.float32
+
+
+def test_an_encoder_that_cannot_forget_its_states_is_said() -> None:
+    encoder = SimpleNamespace(supports_gradient_checkpointing=False, config=SimpleNamespace(model_type="odd"))
+    with pytest.raises(ConfigError, match=r"'mine' is of the type 'odd'.*lower batch_size"):
+        forget_states(encoder, "mine")
+
+
+def test_states_between_layers_are_forgotten_in_training_only(tiny_backbone: Path) -> None:
+    network = TextRegressor(load_encoder(tiny_backbone), dropout=0.0)
+    ids = torch.ones(3, 9, dtype=torch.int64)
+
+    def kept_bytes() -> int:
+        sizes: list[int] = []
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            sizes.append(tensor.numel() * tensor.element_size())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            network(ids, ids)
+        return sum(sizes)
+
+    network.train()
+    before = kept_bytes()
+    forget_states(network.encoder, "tiny")
+    assert kept_bytes() < before / 2
+    network.eval()
+    assert kept_bytes() == before
 
 
 def test_threads_are_given_back_even_after_an_error() -> None:

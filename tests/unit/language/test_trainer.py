@@ -82,7 +82,17 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 @pytest.mark.parametrize(
-    "options", [{"optimizer": "sgd"}, {"accumulation_steps": 2}, {"bucketed": False}], ids=str
+    "options",
+    [
+        {"optimizer": "sgd"},
+        {"optimizer": "adafactor"},
+        {"optimizer": "muon"},
+        {"optimizer": "muon", "method": "last-1"},
+        {"schedule": "inverse-sqrt"},
+        {"accumulation_steps": 2},
+        {"bucketed": False},
+    ],
+    ids=str,
 )
 def test_other_options_resume_exactly_too(
     tiny_config: MakeConfig, rows: RowsOf, tmp_path: Path, options: dict[str, Any]
@@ -92,6 +102,17 @@ def test_other_options_resume_exactly_too(
     with pytest.raises(TrainingStopped):
         LanguageRegressor(config).fit(*rows, run_dir=tmp_path / "run", progress=Watcher(8))
     assert_same_model(whole, LanguageRegressor(config).fit(*rows, run_dir=tmp_path / "run"), tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"dropout": 0.0}, {"dropout": 0.3}, {"method": "last-1"}], ids=str)
+def test_forgetting_states_changes_no_loss(
+    tiny_config: MakeConfig, rows: RowsOf, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    for name, forget in (("plain", False), ("forgetful", True)):
+        config = tiny_config(gradient_checkpointing=forget, **options)
+        LanguageRegressor(config).fit(*rows, run_dir=tmp_path / name)
+    plain, forgetful = (without_times(log_records(tmp_path / name)) for name in ("plain", "forgetful"))
+    assert plain == forgetful
 
 
 def test_a_killed_run_resumes_from_its_last_checkpoint(
@@ -183,7 +204,7 @@ def test_threads_and_checkpoint_interval_may_change_between_sessions(
     with pytest.raises(TrainingStopped):
         LanguageRegressor(tiny_config()).fit(*rows, run_dir=tmp_path, progress=Watcher(5))
     watcher = Watcher()
-    LanguageRegressor(tiny_config(checkpoint_every_steps=3, threads=1)).fit(
+    LanguageRegressor(tiny_config(checkpoint_every_steps=3, threads=1, gradient_checkpointing=True)).fit(
         *rows, run_dir=tmp_path, progress=watcher
     )
     assert "resuming after step 5 of 24" in watcher.said

@@ -48,6 +48,7 @@ from pricelm.language.config import TuningConfig
         ("method", "none"),
         ("patience", 0),
         ("bucketed", 1),
+        ("gradient_checkpointing", "yes"),
         ("precision", "fp16"),
         ("threads", 0),
         ("checkpoint_every_steps", 0),

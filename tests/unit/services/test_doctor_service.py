@@ -17,7 +17,16 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 
 def test_a_machine_that_is_set_up_is_well() -> None:
     found = by_name(examine())
-    for name in ("Python", "LightGBM", "extra train", "extra excel", "extra demo", "backbones", "arithmetic"):
+    for name in (
+        "Python",
+        "LightGBM",
+        "extra train",
+        "extra tracking",
+        "extra excel",
+        "extra demo",
+        "backbones",
+        "arithmetic",
+    ):
         assert found[name].status == "ok", found[name]
         assert not found[name].advice
 
