@@ -213,7 +213,9 @@ def _compare(
 def _worst(parities: Sequence[Parity]) -> Parity:
     return max(
         parities,
-        key=lambda one: (one.error_ratio or 0.0, one.mean_square_root)
-        if one.precision != "fp32"
-        else (one.largest_difference, 0.0),
+        key=lambda one: (
+            (one.error_ratio or 0.0, one.mean_square_root)
+            if one.precision != "fp32"
+            else (one.largest_difference, 0.0)
+        ),
     )
