@@ -157,7 +157,9 @@ def own_estimate(
     sold_out = design.rows["sold_out"].to_numpy(bool)[chosen]
     zeros, limited = float((units == 0).mean()), float(sold_out.mean())
     if rest is None:
-        reason = f"its category has fewer than {config.min_category_rows} rows, too few for double machine learning"
+        reason = (
+            f"its category has too few rows for double machine learning ({config.min_category_rows} needed)"
+        )
     elif zeros > _MOST_ZEROS:
         reason = f"{zeros:.0%} of its weeks sold nothing, which logarithms cannot take"
     elif limited > _MOST_SOLD_OUT:

@@ -13,7 +13,7 @@ from pricelm.core.errors import DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.decisions.demand.confounding import confounding_badge
 from pricelm.decisions.demand.cross import cross_elasticities
-from pricelm.decisions.demand.design import Design, category_design
+from pricelm.decisions.demand.design import category_design
 from pricelm.decisions.demand.ladder import (
     DemandConfig,
     OwnEstimate,
