@@ -93,7 +93,10 @@ def ice_cream_rows(data: Path) -> list[Row]:
     learner.fit(np.column_stack([x, seen["price"]]), seen["sales"])
     at = judged["price"].to_numpy()
     slope = learner.predict(np.column_stack([new, at + 1])) - learner.predict(np.column_stack([new, at]))
+    widest = learner.predict(np.column_stack([new, at * 0 + at.max()]))
+    widest = widest - learner.predict(np.column_stack([new, at * 0 + at.min()]))
     peers = {
+        "S-learner, lowest to highest price": gain_area(judged, widest),
         "S-learner, slope at the price asked": gain_area(judged, slope),
         "S-learner, forecast sales": gain_area(judged, learner.predict(np.column_stack([new, at]))),
     }

@@ -28,7 +28,7 @@ HEAVY = (
     "pyarrow",
     "sqlalchemy",
 )
-COMMANDS = ("train", "evaluate", "predict", "quote", "backbones", "demo", "doctor")
+COMMANDS = ("train", "evaluate", "predict", "quote", "backbones", "demand", "demo", "doctor")
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]
