@@ -23,6 +23,7 @@ from pricelm.core.protocols import Progress, Silence
 from pricelm.language.backbones import find_backbone, require_training_libraries
 from pricelm.language.config import TuningConfig
 from pricelm.language.handover import Job
+from pricelm.language.methods import method_entry
 from pricelm.language.rows import Rows
 from pricelm.learning.budget import Budget, clock_left
 from pricelm.learning.search_result import SearchResult
@@ -81,7 +82,7 @@ class SearchOptions:
     Raises
     ------
     ConfigError
-        If a number is too small.
+        If a number is too small, or a method does not exist.
     """
 
     trials: int | None = None
@@ -97,6 +98,8 @@ class SearchOptions:
             )
         if self.workers < 1:
             raise ConfigError(f"expected at least 1 worker, got {self.workers}")
+        for name in self.methods:
+            method_entry(name)
 
 
 def search(
