@@ -19,7 +19,7 @@ from pricelm.evaluation.wording import percent_text
 
 MAX_POINTS = 2000
 _WIDTH, _HEIGHT = 400, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 380.0, 30.0, 258.0
+AREA = _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 380.0, 30.0, 258.0
 # points are dealt onto layers: overlaps within one path do not add up, those of several do
 _LAYERS = 8
 _BAND_BINS = 16
@@ -89,7 +89,7 @@ def agreement_chart(predictions: pd.DataFrame, level: float, seed: int = 0) -> M
         "Actual against predicted price",
         f"Each of {chosen.size:,} dots is a test listing on logarithmic axes; {percent_text(held.mean())} of "
         f"all lie inside their own {percent_text(level, 0)} interval. Dots on the diagonal are exact.",
-        _axes(x, y, "predicted price", "actual price"),
+        chart_axes(x, y, "predicted price", "actual price"),
         element("polygon", points=band, class_="band") if band else None,
         element("line", x1=_LEFT, y1=_BOTTOM, x2=_RIGHT, y2=_TOP, class_="diagonal"),
         _dots(x.places(predicted[shown]), y.places(actual[shown]), "dots"),
@@ -124,7 +124,7 @@ def learning_chart(points: Sequence[LearningPoint]) -> Markup:
         "learning",
         "Learning curve of the language member",
         story,
-        _axes(x, y, "step", "loss"),
+        chart_axes(x, y, "step", "loss"),
         _line(train, x, y, "line train"),
         _line(held, x, y, "line held"),
         [_dot(x.place(step), y.place(loss), "knot") for step, loss in held],
@@ -160,15 +160,16 @@ def calibration_chart(curve: pd.DataFrame) -> Markup:
         "calibration",
         "Promised against observed coverage",
         f"Share of test prices inside intervals of each level. Promised: observed. {'; '.join(pairs)}.",
-        _axes(x, y, "promised", "observed", lambda value: percent_text(value, 0)),
+        chart_axes(x, y, "promised", "observed", lambda value: percent_text(value, 0)),
         element("line", x1=_LEFT, y1=_BOTTOM, x2=_RIGHT, y2=_TOP, class_="diagonal"),
         marks,
     )
 
 
-def _axes(
+def chart_axes(
     x: Scale, y: Scale, x_title: str, y_title: str, label: Callable[[float], str] = short_number
 ) -> Markup:
+    """Draw grid, ticks and titles of two scales that lie in ``AREA`` (left, right, top, bottom)."""
     x_ticks = [
         fragment(
             element("line", x1=x.place(tick), y1=_TOP, x2=x.place(tick), y2=_BOTTOM, class_="grid"),

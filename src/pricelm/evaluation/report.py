@@ -13,7 +13,7 @@ from pricelm.evaluation.report_sections import accuracy_section, charts_section,
 __all__ = ["DataReport", "LearningPoint", "QuotedListing", "ReportData", "render_report", "write_report"]
 
 # even if escaping failed somewhere, a browser would load and run nothing
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _SECTIONS = {
     "accuracy": "Accuracy",
     "charts": "Charts",
@@ -79,11 +79,11 @@ def render_report(data: ReportData) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", f"{data.title}: price model report"),
-        element("style", _style_sheet()),
+        element("style", style_sheet()),
     )
     footer = (
         "Made by pricelm. Unless said otherwise, intervals are 95% percentile bootstrap intervals over "
@@ -114,6 +114,6 @@ def _header(data: ReportData, there: list[str]) -> Markup:
     )
 
 
-def _style_sheet() -> Markup:
+def style_sheet() -> Markup:
     # ours, and without "<": markup already, since escaping would break its child selectors
     return Markup(resources.files(__package__).joinpath("report.css").read_text(encoding="utf-8"))
