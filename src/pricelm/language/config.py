@@ -235,7 +235,7 @@ class TuningConfig:
             )
         if self.sharded and not own:
             raise ConfigError(
-                f"expected method 'full' or 'last-N' with sharded, got {self.method!r}: weights that are added "
+                f"expected method 'full' or 'last-N' with sharded, got {self.method!r}: added weights "
                 "are too small to be shared out; switch sharded off"
             )
         if self.sharded and self.processes == 1:

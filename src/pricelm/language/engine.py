@@ -108,7 +108,7 @@ def train_here(job: Job, progress: Progress, team: Team) -> Fitted:
         watch = _watch(job, stamp, progress) if team.leads else Watch()
         run = Run(job.run_dir, stamp, progress, fitted.scale.std, team, watch)
         fitted.history = Trainer(network, config, training, checking, run).train().history
-        method = build_method(config)
+        method = build_method(config.method, config.method_options)
         fitted.method_report = method.report(network)
         method.finish(network)
     network.eval()
@@ -177,7 +177,7 @@ def _untuned(config: TuningConfig, backbone: Backbone, rows: Rows) -> Fitted:
     scale = Scale(float(rows.targets.mean()), float(rows.targets.std()))
     task = _fit_head(config, rows.targets, scale)
     network = TextRegressor(encoder, task, dropout=config.dropout, n_facts=rows.n_facts)
-    build_method(config).apply(network)
+    build_method(config.method, config.method_options).apply(network)
     facts = None if rows.facts is None else FactScaler.fit(rows.facts)
     n_trained = sum(parameter.numel() for parameter in trained_parameters(network).values())
     return Fitted(config, network, backbone.load_tokenizer(), scale, facts, n_trained)
@@ -209,7 +209,7 @@ def _examples(
 
 def _prepared(fitted: Fitted, rows: Rows) -> Examples:
     examples = _examples(fitted, rows.texts, rows.facts, rows.targets)
-    if not build_method(fitted.config).reads_once:
+    if not build_method(fitted.config.method, fitted.config.method_options).reads_once:
         return examples
     # A frozen encoder says the same of a text in every epoch, so it is asked only once.
     states = pool_all(fitted.network, examples.source, batch_size=64)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from pricelm.core import errors
 from pricelm.core.errors import PricelmError
@@ -55,9 +56,10 @@ class Job:
         }
         for name, rows in parts.items():
             if rows is not None:
-                np.save(folder / f"{name}-targets.npy", rows.targets, allow_pickle=False)
-                if rows.facts is not None:
-                    np.save(folder / f"{name}-facts.npy", rows.facts, allow_pickle=False)
+                facts = {} if rows.facts is None else {"facts": np.ascontiguousarray(rows.facts)}
+                save_file(
+                    {"targets": np.ascontiguousarray(rows.targets), **facts}, folder / f"{name}.safetensors"
+                )
         (folder / _JOB).write_text(json.dumps(record), encoding="utf-8")
 
     @classmethod
@@ -68,12 +70,8 @@ class Job:
         for name, texts in record["texts"].items():
             parts[name] = None
             if texts is not None:
-                facts = folder / f"{name}-facts.npy"
-                parts[name] = Rows(
-                    texts,
-                    np.load(folder / f"{name}-targets.npy", allow_pickle=False),
-                    np.load(facts, allow_pickle=False) if facts.exists() else None,
-                )
+                numbers = load_file(folder / f"{name}.safetensors")
+                parts[name] = Rows(texts, numbers["targets"], numbers.get("facts"))
         training = parts["training"]
         assert training is not None
         config = TuningConfig.from_dict(record["config"])

@@ -16,6 +16,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import mkdtemp
 
+from safetensors import SafetensorError
+
 import pricelm
 from pricelm.core.errors import OutputError, PricelmError, TrainingStopped
 from pricelm.core.protocols import Progress
@@ -171,7 +173,7 @@ def _handed_over(job: Job, run_dir: Path) -> Iterator[Path]:
             shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
         folder = Path(mkdtemp(prefix=_FOLDER, dir=run_dir))
         job.write(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         raise OutputError(

@@ -144,7 +144,7 @@ def load_fitted(folder: Path) -> Fitted:
             head = load_file(folder / _HEAD)
             weights = encoder.state_dict()
             if any(name.startswith(_NOT_FOLDED) for name in head):
-                build_method(config).apply(network)
+                build_method(config.method, config.method_options).apply(network)
         prefix = _encoder_prefix(network)
         network.load_state_dict({f"{prefix}{name}": tensor for name, tensor in weights.items()} | head)
         return Fitted(

@@ -108,7 +108,7 @@ class Trainer:
         self.precision = resolve_precision(config.precision, self.device)
         self.team = run.team
         self.team.join(network, config.seed)
-        self.method = build_method(config)
+        self.method = build_method(config.method, config.method_options)
         self.parameters = trained_parameters(network)
         self.optimizer = build_optimizer(network, config)
         self.plan = BatchPlan(config.batch_size, config.accumulation_steps, config.bucketed, config.seed)

@@ -19,12 +19,13 @@ from pricelm.models.image_member import ImageMember
 from pricelm.models.lexical import LexicalMember
 from pricelm.models.member import FitContext, Member
 from pricelm.models.preparation import TrainingSet
-from pricelm.models.presets import Plan
+from pricelm.models.presets import N_FOLDS, Plan
 from pricelm.models.roster import choose_members
 from pricelm.models.scoring import interval_inputs
 from pricelm.models.text import compose_text, log_price
 
 _ON_TRIAL = "image"
+_DEAR = "language"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def fit_parts(
         plan, listings, context.features, context.progress, image_root=image_root
     )
     groups = duplicate_groups(compose_text(listings, context.features))
-    folds = select_folds(groups, listings, plan.fitted_folds, seed=seed)
+    # Only copies of the language model are dear; without them every row may teach blend and intervals.
+    fitted_folds = plan.fitted_folds if _DEAR in makers else N_FOLDS
+    folds = select_folds(groups, listings, fitted_folds, seed=seed)
     fitted = cross_fit(makers, listings, target, folds, context)
     held_out, truth = listings.iloc[fitted.rows], target[fitted.rows]
     notes: list[str] = []

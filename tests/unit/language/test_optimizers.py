@@ -66,7 +66,7 @@ def test_rates_fall_layer_by_layer_and_vectors_are_not_decayed(network: TextRegr
     ],
 )
 def test_method_marks_the_named_part(network: TextRegressor, method: str, first_names: set[str]) -> None:
-    build_method(TuningConfig(method=method)).apply(network)
+    build_method(method, {}).apply(network)
     trained = trained_parameters(network)
     expected = {
         name
@@ -79,7 +79,7 @@ def test_method_marks_the_named_part(network: TextRegressor, method: str, first_
 
 def test_more_layers_than_there_are_is_refused(network: TextRegressor) -> None:
     with pytest.raises(ConfigError, match="'last-2' at most"):
-        build_method(TuningConfig(method="last-3")).apply(network)
+        build_method("last-3", {}).apply(network)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

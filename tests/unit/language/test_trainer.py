@@ -325,7 +325,11 @@ def test_a_full_disk_is_said_and_the_older_checkpoint_stays(
     with pytest.raises(TrainingStopped, match=r"No space left on device.*checkpoint-000001 is intact"):
         LanguageRegressor(config).fit(*rows, run_dir=tmp_path / "run")
     monkeypatch.undo()
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint-000001", LOG]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "checkpoint-000001",
+        "run.json",
+        LOG,
+    ]
     assert_same_model(whole, LanguageRegressor(config).fit(*rows, run_dir=tmp_path / "run"), tmp_path)
 
 

@@ -15,6 +15,8 @@ from sklearn.metrics import r2_score
 from pricelm import ColumnMap, PriceModel, TuningConfig
 from pricelm.core.errors import ConfigError, DataError
 from pricelm.core.protocols import PricePredictor, Silence
+from pricelm.models.cross_fitting import cross_fit
+from pricelm.models.language_member import LanguageMember
 from pricelm.models.text import log_price
 
 TOLERANCE = {"rtol": 1e-6, "atol": 0}
@@ -283,6 +285,23 @@ def test_a_member_that_refuses_is_reported(
     assert list(model.members_) == ["lexical", "tabular"]
     assert "40 listings are too few" in model.refused_["language"]
     assert any("the language member refuses: 40 listings" in line for line in progress.said)
+
+
+def test_every_row_teaches_the_blend_where_nothing_dear_is_fitted(
+    make_shop: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out = []
+
+    def watched(*arguments: Any) -> Any:
+        found = cross_fit(*arguments)
+        held_out.append(len(found.rows))
+        return found
+
+    monkeypatch.setattr("pricelm.models.fitting.cross_fit", watched)
+    monkeypatch.setattr("pricelm.models.presets._HELD_OUT_ROWS_WANTED", 10)
+    monkeypatch.setattr(LanguageMember, "refusal", lambda *_: "no language is spoken here")
+    model = PriceModel(preset="best").fit(make_shop(120))
+    assert held_out == [model.training_["rows"]]
 
 
 def test_numbers_alone_are_priced_by_the_tabular_member() -> None:

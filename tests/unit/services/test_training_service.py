@@ -221,7 +221,7 @@ def test_with_a_language_model_it_is_measured_before_and_after(
     assert any("before tuning" in task for task in notes.tasks)
     assert (
         sorted(path.name for path in result.run_dir.rglob("*") if path.is_file())
-        == ["training_log.jsonl"] * 5
+        == ["run.json"] * 5 + ["training_log.jsonl"] * 5
     )
     assert "Learning curve" in (tmp_path / "m" / "report.html").read_text(encoding="utf-8")
 

@@ -44,7 +44,7 @@ class OrdinalHead(Head):
     >>> head.n_outputs
     4
     >>> [round(share, 2) for share in head.probabilities(torch.zeros(1, 4))[0].tolist()]
-    [0.24, 0.24, 0.24, 0.27]
+    [0.25, 0.24, 0.24, 0.27]
     """
 
     options: BandOptions

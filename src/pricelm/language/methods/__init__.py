@@ -6,15 +6,15 @@ Each method is a class and one line here. This module imports no torch, so that 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pricelm.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pricelm.language.config import TuningConfig
     from pricelm.language.methods.method import Method
 
 _SELECTIVE = "pricelm.language.methods.selective"
@@ -113,11 +113,16 @@ def method_class(name: str) -> type[Method]:
     return found
 
 
-def build_method(config: TuningConfig) -> Method:
-    """Return the method that a config asks for, with its options."""
-    kind = method_class(config.method)
-    options = kind.options_class.from_mapping(config.method_options, f"method {config.method!r}")
-    return kind(config.method, options)
+def build_method(name: str, options: Mapping[str, Any]) -> Method:
+    """Return a method with its options.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method, or it has no such option.
+    """
+    kind = method_class(name)
+    return kind(name, kind.options_class.from_mapping(options, f"method {name!r}"))
 
 
 def last_layers(name: str) -> int | None:
