@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from pricelm.core.errors import BundleError, DataError
 
-_TEXTS, _TARGETS = "texts.json", "targets.npy"
+_ARRAY = "values"
+_TEXTS, _TARGETS = "texts.json", "targets.safetensors"
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ class ComparisonData:
         return digest.hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write what trials read: ``texts.json`` and ``targets.npy``; test prices are not handed to them."""
+        """Write what trials read: ``texts.json`` and ``targets.safetensors``; test prices are not handed to them."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / _TARGETS, np.asarray(self.targets, dtype=np.float64), allow_pickle=False)
+        write_array(folder / _TARGETS, self.targets)
         write_json(folder / _TEXTS, {"training": list(self.texts), "test": list(self.test_texts)})
 
 
@@ -84,12 +87,37 @@ def read_texts(folder: Path) -> tuple[list[str], np.ndarray, list[str]]:
     """
     try:
         texts = json.loads((folder / _TEXTS).read_text(encoding="utf-8"))
-        targets = np.load(folder / _TARGETS, allow_pickle=False)
+        targets = read_array(folder / _TARGETS)
         return texts["training"], targets, texts["test"]
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, SafetensorError) as error:
         raise BundleError(
             f"expected the texts of a comparison in {folder}, got: {error}; start the comparison again"
         ) from error
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write numbers to a safetensors file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.safetensors"
+    >>> write_array(path, np.array([1.0, 2.0]))
+    >>> read_array(path)
+    array([1., 2.])
+    """
+    save_file({_ARRAY: np.ascontiguousarray(values, dtype=np.float64)}, path)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Read what :func:`write_array` wrote.
+
+    Raises
+    ------
+    OSError, LookupError, SafetensorError
+        If the file is missing or broken.
+    """
+    return load_file(path)[_ARRAY]
 
 
 def write_json(path: Path, document: Any) -> None:

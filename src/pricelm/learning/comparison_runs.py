@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from pricelm.core.protocols import Progress
 from pricelm.language import handover, tracking
 from pricelm.language.config import TuningConfig
 from pricelm.language.methods import method_entry
 from pricelm.learning import trial as trial_module
-from pricelm.learning.comparison_data import ComparisonData, read_json, write_json
+from pricelm.learning.comparison_data import ComparisonData, read_array, read_json, write_json
 from pricelm.learning.trial import PREDICTIONS, RESULT, TRIAL
 from pricelm.learning.trial_process import carry_out
 
@@ -138,8 +139,8 @@ class Bench:
         ):
             return None
         try:
-            predictions = np.load(place / PREDICTIONS, allow_pickle=False)
-        except (OSError, ValueError):
+            predictions = read_array(place / PREDICTIONS)
+        except (OSError, LookupError, SafetensorError):
             return None
         return Outcome("data", tuning, result, predictions)
 

@@ -22,12 +22,12 @@ from pricelm.core.errors import PricelmError, TrainingStopped
 from pricelm.core.protocols import Progress, Silence
 from pricelm.language.config import TuningConfig
 from pricelm.language.handover import LineProgress, write_failure
-from pricelm.learning.comparison_data import read_json, read_texts, write_json
+from pricelm.learning.comparison_data import read_json, read_texts, write_array, write_json
 
 if TYPE_CHECKING:
     from pricelm.language.regressor import LanguageRegressor
 
-TRIAL, RESULT, PREDICTIONS, RUN = "trial.json", "result.json", "predictions.npy", "run"
+TRIAL, RESULT, PREDICTIONS, RUN = "trial.json", "result.json", "predictions.safetensors", "run"
 INTERRUPTED = 130
 _TUNED, _MODEL = "tuned.json", "model"
 _ORPHANED = 3
@@ -46,7 +46,7 @@ def run_trial(folder: Path, progress: Progress = Silence()) -> dict[str, Any]:
     Returns
     -------
     dict
-        What was measured; it is in ``result.json`` as well, and the predictions in ``predictions.npy``.
+        What was measured; it is in ``result.json`` as well, and the predictions in ``predictions.safetensors``.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def run_trial(folder: Path, progress: Progress = Silence()) -> dict[str, Any]:
         "final_train_loss": model.history_[-1]["train_loss"],
         "method_report": model.method_report_,
     }
-    np.save(folder / PREDICTIONS, predictions, allow_pickle=False)
+    write_array(folder / PREDICTIONS, predictions)
     write_json(folder / RESULT, result)
     _clear(folder)
     return result
