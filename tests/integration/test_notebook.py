@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_it_is_committed_without_outputs(path: Path) -> None:
 def test_each_step_is_explained(path: Path) -> None:
     cells = read(path).cells
     assert cells[0].cell_type == "markdown"
-    for before, cell in zip(cells[1:], cells[2:], strict=False):
+    for before, cell in pairwise(cells[1:]):
         assert cell.cell_type == "markdown" or before.cell_type == "markdown"
 
 

@@ -8,6 +8,7 @@ import typer
 
 import pricelm
 from pricelm.cli.backbones import backbones
+from pricelm.cli.compare import compare
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, tune, evaluate, predict, quote, backbones, demo, doctor):
+for command in (train, tune, compare, evaluate, predict, quote, backbones, demo, doctor):
     app.command()(command)
 
 

@@ -96,7 +96,7 @@ def render_report(data: ReportData) -> str:
     )
 
 
-def html_page(title: str, *body: Node) -> str:
+def html_page(title: str, *body: Node, style: str = "") -> str:
     """Return a whole HTML document in the style of the report, which loads and runs nothing.
 
     Parameters
@@ -105,6 +105,8 @@ def html_page(title: str, *body: Node) -> str:
         Title of the page.
     *body : Node
         What it shows.
+    style : str, default ""
+        Further rules of CSS, written by the program and not by a user.
 
     Examples
     --------
@@ -118,7 +120,7 @@ def html_page(title: str, *body: Node) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
-        element("style", _style_sheet()),
+        element("style", _style_sheet(), Markup(style)),
     )
     return f"<!doctype html>\n{element('html', head, element('body', *body), lang='en')}\n"
 

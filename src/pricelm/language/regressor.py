@@ -38,6 +38,8 @@ class LanguageRegressor:
         ``validation_loss`` (standardized) and ``validation_rmse`` (in the targets' unit).
     n_trained_parameters_ : int
         Parameters that were tuned.
+    n_parameters_ : int
+        Parameters that the tuned network consists of.
     method_report_ : dict
         What the method found out, for example the ranks of AdaLoRA.
     levels_ : tuple of float
@@ -83,6 +85,11 @@ class LanguageRegressor:
     def n_trained_parameters_(self) -> int:
         """Parameters that were tuned."""
         return self._parts.n_trained_parameters
+
+    @property
+    def n_parameters_(self) -> int:
+        """Parameters that the tuned network consists of, after folding."""
+        return sum(parameter.numel() for parameter in self._parts.network.parameters())
 
     def fit(
         self,

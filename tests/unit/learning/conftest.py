@@ -1,4 +1,4 @@
-"""A search over made-up texts with the tiny backbone: a trial takes a fraction of a second."""
+"""Searches and comparisons that run in seconds: made-up texts and the tiny backbone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 
 from pricelm.language.config import TuningConfig
 from pricelm.language.rows import Rows
+from pricelm.learning.comparison import ComparisonPlan
+from pricelm.learning.comparison_data import ComparisonData
 from pricelm.learning.search import SearchData
+from tests.generated_listings import listings_frame
 
 WORTH = {"cup": 1.0, "lamp": 2.0, "chair": 3.0, "sofa": 5.0}
 COLORS = ("red", "green", "blue", "old wooden", "new small")
@@ -66,3 +69,24 @@ class Clock:
 def make_clock() -> Callable[..., Any]:
     """Return the class of a clock that is moved by hand."""
     return Clock
+
+
+@pytest.fixture(scope="session")
+def comparison_data() -> ComparisonData:
+    """40 training texts and 24 test listings, of which two share a group."""
+    frame = listings_frame(64)
+    texts, prices = frame["name"].tolist(), frame["cost"].to_numpy()
+    groups = np.array([0, *range(23)])
+    return ComparisonData(texts[:40], np.log1p(prices[:40]), texts[40:], prices[40:], groups)
+
+
+@pytest.fixture(scope="session")
+def tiny_plan(tiny_backbone: Path) -> Any:
+    """Return a function that makes a plan for the tiny backbone."""
+
+    def make(*methods: str, **options: Any) -> ComparisonPlan:
+        settings = {"max_length": 16, "batch_size": 8, "precision": "fp32"} | options.pop("settings", {})
+        names = {"backbones": (str(tiny_backbone),), "epochs": 1, "equal": ("data",)} | options
+        return ComparisonPlan(methods, settings=settings, **names)
+
+    return make
