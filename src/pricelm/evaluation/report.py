@@ -10,7 +10,15 @@ from pricelm.evaluation.report_data import DataReport, LearningPoint, QuotedList
 from pricelm.evaluation.report_details import data_section, quotes_section, settings_section
 from pricelm.evaluation.report_sections import accuracy_section, charts_section, coverage_section, summary
 
-__all__ = ["DataReport", "LearningPoint", "QuotedListing", "ReportData", "render_report", "write_report"]
+__all__ = [
+    "DataReport",
+    "LearningPoint",
+    "QuotedListing",
+    "ReportData",
+    "html_page",
+    "render_report",
+    "write_report",
+]
 
 # even if escaping failed somewhere, a browser would load and run nothing
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -80,7 +88,11 @@ def render_report(data: ReportData) -> str:
         "Made by pricelm. Unless said otherwise, intervals are 95% percentile bootstrap intervals over "
         f"{data.evaluation.n_groups:,} groups of near-duplicate listings."
     )
+<<<<<<< HEAD
     return page(
+=======
+    return html_page(
+>>>>>>> main
         f"{data.title}: price model report",
         _header(data, there),
         element("main", [sections[key] for key in there], id="main"),
@@ -88,12 +100,18 @@ def render_report(data: ReportData) -> str:
     )
 
 
+<<<<<<< HEAD
 def page(title: str, *parts: Node) -> str:
     """Return a whole HTML document in the style of the report; it loads and runs nothing.
+=======
+def html_page(title: str, *body: Node, style: str = "") -> str:
+    """Return a whole HTML document in the style of the report, which loads and runs nothing.
+>>>>>>> main
 
     Parameters
     ----------
     title : str
+<<<<<<< HEAD
         Title of the window.
     *parts : Node
         What the body holds.
@@ -102,6 +120,18 @@ def page(title: str, *parts: Node) -> str:
     --------
     >>> page("Demand", element("main", "42"))[:15]
     '<!doctype html>'
+=======
+        Title of the page.
+    *body : Node
+        What it shows.
+    style : str, default ""
+        Further rules of CSS, written by the program and not by a user.
+
+    Examples
+    --------
+    >>> html_page("A title", element("p", "1 < 2")).count("default-src")
+    1
+>>>>>>> main
     """
     head = element(
         "head",
@@ -110,9 +140,15 @@ def page(title: str, *parts: Node) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
+<<<<<<< HEAD
         element("style", _style_sheet()),
     )
     return f"<!doctype html>\n{element('html', head, element('body', *parts), lang='en')}\n"
+=======
+        element("style", _style_sheet(), Markup(style)),
+    )
+    return f"<!doctype html>\n{element('html', head, element('body', *body), lang='en')}\n"
+>>>>>>> main
 
 
 def _header(data: ReportData, there: list[str]) -> Markup:

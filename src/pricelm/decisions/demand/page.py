@@ -8,7 +8,7 @@ import numpy as np
 
 from pricelm.decisions.demand.records import DemandEstimate, DemandModel
 from pricelm.evaluation.axes import Scale, short_number
-from pricelm.evaluation.charts import axes, svg
+from pricelm.evaluation.charts import axes_of, svg
 from pricelm.evaluation.markup import Markup, element, user_text
 from pricelm.evaluation.report import page
 
@@ -93,7 +93,7 @@ def _chart(number: int, estimate: DemandEstimate, period: str, currency: str) ->
         f"Demand for {estimate.sku}",
         f"{short_number(curve.reference_units)} units a {period} at {short_number(curve.reference_price)}; "
         f"elasticity {curve.elasticity:.2f} ({estimate.rung}).",
-        axes(x, y, f"price {currency}".strip(), f"units a {period}"),
+        axes_of(x, y, f"price {currency}".strip(), f"units a {period}"),
         element("polygon", points=_corners(zip(across, up, strict=True)), class_="band"),
         element("polyline", points=_corners(line), class_="line held"),
         element(
