@@ -66,7 +66,7 @@ def twins(seed: int, size: Size = Size()) -> dict[str, Market]:
     """Draw a market once and return its confounded and its unconfounded twin."""
     rng = np.random.default_rng(seed)
     shape = (size.products, size.stores, size.weeks)
-    own = np.clip(-2 + 0.95 * rng.standard_normal(size.products), -4.2, -0.5)
+    own = np.clip(-2 + 0.65 * rng.standard_normal(size.products), -4.2, -0.5)
     rival = np.clip(0.25 + 0.1 * rng.standard_normal(size.products), 0, None)
     level = (
         2.9

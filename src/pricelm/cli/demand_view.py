@@ -27,7 +27,13 @@ def demand_table(model: DemandModel) -> Table:
     period = "week" if round(model.period_days) == 7 else "month"
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("product", overflow="ellipsis", max_width=24)
-    for name in (f"price {model.currency}".strip(), f"units a {period}", "elasticity", "interval", "known prices"):
+    for name in (
+        f"price {model.currency}".strip(),
+        f"units a {period}",
+        "elasticity",
+        "interval",
+        "known prices",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("rung", overflow="fold")
     table.add_column("confounding", no_wrap=True)
@@ -78,7 +84,9 @@ def column_pairs(pairs: Sequence[str]) -> dict[str, str | list[str]]:
         if role == "promotions":
             promotions.append(column)
         elif role in found:
-            raise ConfigError(f"expected one column for {role!r}, got {found[role]!r} and {column!r}. Name one")
+            raise ConfigError(
+                f"expected one column for {role!r}, got {found[role]!r} and {column!r}. Name one"
+            )
         else:
             found[role] = column
     return {**found, "promotions": promotions} if promotions else found

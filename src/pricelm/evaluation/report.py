@@ -88,11 +88,7 @@ def render_report(data: ReportData) -> str:
         "Made by pricelm. Unless said otherwise, intervals are 95% percentile bootstrap intervals over "
         f"{data.evaluation.n_groups:,} groups of near-duplicate listings."
     )
-<<<<<<< HEAD
-    return page(
-=======
     return html_page(
->>>>>>> main
         f"{data.title}: price model report",
         _header(data, there),
         element("main", [sections[key] for key in there], id="main"),
@@ -100,27 +96,12 @@ def render_report(data: ReportData) -> str:
     )
 
 
-<<<<<<< HEAD
-def page(title: str, *parts: Node) -> str:
-    """Return a whole HTML document in the style of the report; it loads and runs nothing.
-=======
 def html_page(title: str, *body: Node, style: str = "") -> str:
     """Return a whole HTML document in the style of the report, which loads and runs nothing.
->>>>>>> main
 
     Parameters
     ----------
     title : str
-<<<<<<< HEAD
-        Title of the window.
-    *parts : Node
-        What the body holds.
-
-    Examples
-    --------
-    >>> page("Demand", element("main", "42"))[:15]
-    '<!doctype html>'
-=======
         Title of the page.
     *body : Node
         What it shows.
@@ -131,7 +112,6 @@ def html_page(title: str, *body: Node, style: str = "") -> str:
     --------
     >>> html_page("A title", element("p", "1 < 2")).count("default-src")
     1
->>>>>>> main
     """
     head = element(
         "head",
@@ -140,15 +120,9 @@ def html_page(title: str, *body: Node, style: str = "") -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
-<<<<<<< HEAD
-        element("style", _style_sheet()),
-    )
-    return f"<!doctype html>\n{element('html', head, element('body', *parts), lang='en')}\n"
-=======
         element("style", _style_sheet(), Markup(style)),
     )
     return f"<!doctype html>\n{element('html', head, element('body', *body), lang='en')}\n"
->>>>>>> main
 
 
 def _header(data: ReportData, there: list[str]) -> Markup:

@@ -168,7 +168,10 @@ def _check_request(request: DemandRequest) -> None:
     check_suffix(request.out)
     if request.model is not None and request.products is None:
         raise ConfigError("expected --products with --model: the listings that the model is to price")
-    if Path(str(request.sales)).resolve() in (request.out.resolve(), request.out.with_suffix(".json").resolve()):
+    if Path(str(request.sales)).resolve() in (
+        request.out.resolve(),
+        request.out.with_suffix(".json").resolve(),
+    ):
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
 
 
@@ -193,7 +196,9 @@ def _with_categories(checked: CheckedSales, products: _Products) -> CheckedSales
     known = dict(zip(products.sku, products.category, strict=True))
     sales = checked.sales
     named = sales["sku"].map(known).fillna("")
-    return replace(checked, sales=sales.assign(category=sales["category"].where(sales["category"] != "", named)))
+    return replace(
+        checked, sales=sales.assign(category=sales["category"].where(sales["category"] != "", named))
+    )
 
 
 def _with_new_products(

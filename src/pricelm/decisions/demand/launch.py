@@ -69,7 +69,9 @@ def willingness_to_pay(
     ('willingness to pay', [40.0])
     """
     if not len(listings) == len(sku) == len(category):
-        raise DataError(f"expected one sku and category a listing, got {len(sku)} for {len(listings)} listings")
+        raise DataError(
+            f"expected one sku and category a listing, got {len(sku)} for {len(listings)} listings"
+        )
     known = {estimate.sku for estimate in model.estimates if estimate.curve is not None}
     prices = np.asarray(predictor.predict(listings), dtype=np.float64)
     ends = np.asarray(predictor.predict_interval(listings), dtype=np.float64)
@@ -86,7 +88,14 @@ def willingness_to_pay(
             low, high = min(ends[row, 0], prices[row]), max(ends[row, 1], prices[row])
             spread = prior.standard_error
             curve = ElasticityCurve(
-                one, float(prices[row]), units, prior.mean, spread, _UNITS_ERROR_WITHOUT_SALES, float(low), float(high)
+                one,
+                float(prices[row]),
+                units,
+                prior.mean,
+                spread,
+                _UNITS_ERROR_WITHOUT_SALES,
+                float(low),
+                float(high),
             )
         fresh.append(_estimate(one, kind, prior, curve, level))
     return replace(model, estimates=sorted([*kept, *fresh], key=lambda estimate: estimate.sku))

@@ -8,14 +8,14 @@ import numpy as np
 
 from pricelm.decisions.demand.records import DemandEstimate, DemandModel
 from pricelm.evaluation.axes import Scale, short_number
-from pricelm.evaluation.charts import axes_of, svg
+from pricelm.evaluation.charts import BOTTOM, LEFT, RIGHT, TOP, axes_of, svg
 from pricelm.evaluation.markup import Markup, element, user_text
-from pricelm.evaluation.report import page
+from pricelm.evaluation.report import html_page
 
 _MOST_CHARTS = 12
 _MOST_LINES = 500
 _POINTS = 40
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 380.0, 30.0, 258.0
+
 _DRAWS = 400
 _PERIODS = {7: "week"}
 
@@ -45,7 +45,7 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
     refused = f" {rungs['none']:,} products were refused." if rungs["none"] else ""
     facts = [f"{len(model.estimates):,} products", model.currency, created_at]
     charts = [_chart(number, one, period, model.currency) for number, one in enumerate(drawn[:_MOST_CHARTS])]
-    return page(
+    return html_page(
         f"{title}: demand",
         element(
             "header",
@@ -74,7 +74,9 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
             element("section", element("h2", "Products"), _table(model, period)),
             id="main",
         ),
-        element("footer", element("p", "Made by pricelm. The names of the rungs are explained in docs/demand.md.")),
+        element(
+            "footer", element("p", "Made by pricelm. The names of the rungs are explained in docs/demand.md.")
+        ),
     )
 
 
@@ -83,8 +85,8 @@ def _chart(number: int, estimate: DemandEstimate, period: str, currency: str) ->
     assert curve is not None
     prices = np.linspace(curve.price_low, curve.price_high, _POINTS)
     low, high = np.quantile(curve.draws(prices, _DRAWS), [0.05, 0.95], axis=0)
-    x = Scale(*_range(curve.price_low, curve.price_high), _LEFT, _RIGHT)
-    y = Scale(0.0, float(high.max()) * 1.05, _BOTTOM, _TOP)
+    x = Scale(*_range(curve.price_low, curve.price_high), LEFT, RIGHT)
+    y = Scale(0.0, float(high.max()) * 1.05, BOTTOM, TOP)
     across = x.places(np.concatenate([prices, prices[::-1]]))
     up = y.places(np.concatenate([high, low[::-1]]))
     line = zip(x.places(prices), y.places(curve.units(prices)), strict=True)
@@ -97,7 +99,11 @@ def _chart(number: int, estimate: DemandEstimate, period: str, currency: str) ->
         element("polygon", points=_corners(zip(across, up, strict=True)), class_="band"),
         element("polyline", points=_corners(line), class_="line held"),
         element(
-            "circle", cx=x.place(curve.reference_price), cy=y.place(curve.reference_units), r=4.5, class_="knot"
+            "circle",
+            cx=x.place(curve.reference_price),
+            cy=y.place(curve.reference_units),
+            r=4.5,
+            class_="knot",
         ),
     )
     words = f"{curve.elasticity:.2f} ({_interval(estimate)}), {estimate.rung}, {estimate.confounding.badge}"
@@ -113,7 +119,17 @@ def _range(low: float, high: float) -> tuple[float, float]:
 
 
 def _table(model: DemandModel, period: str) -> Markup:
-    heads = ("product", "price", f"units a {period}", "elasticity", "interval", "prices known", "rung", "why", "badge")
+    heads = (
+        "product",
+        "price",
+        f"units a {period}",
+        "elasticity",
+        "interval",
+        "prices known",
+        "rung",
+        "why",
+        "badge",
+    )
     lines = []
     for one in model.estimates[:_MOST_LINES]:
         curve = one.curve
