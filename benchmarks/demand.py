@@ -22,7 +22,7 @@ from pricelm.core.errors import DataError
 from pricelm.decisions.demand.choice import HISTORIES, ChoiceModel
 from pricelm.decisions.demand.learn import learn_demand
 from pricelm.decisions.demand.market_logit import market_logit
-from pricelm.decisions.demand.orthogonal import CrossFitting, response_model, residuals
+from pricelm.decisions.demand.orthogonal import CrossFitting, residuals, response_model
 from pricelm.decisions.demand.panel import weekly_panel
 from pricelm.decisions.demand.regression import first_stage_f, two_stage
 

@@ -31,7 +31,7 @@ _NAMES = {
 SALES_ROLES = tuple(_NAMES)
 NEEDED = ("sku", "date", "price", "units")
 _PROMOTION_WORDS = frozenset(
-    "promo promotion promotions display disp feature feat mailer coupon deal flyer ad 促销 活动".split()
+    ["promo", "promotion", "promotions", "display", "disp", "feature", "feat", "mailer", "coupon", "deal", "flyer", "ad", "促销", "活动"]
 )
 _MOST_PROMOTIONS = 8
 

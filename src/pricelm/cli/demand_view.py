@@ -12,6 +12,12 @@ from pricelm.core.errors import ConfigError
 from pricelm.decisions.demand.records import DemandEstimate, DemandModel
 
 _MOST_LINES = 20
+_RUNGS = {
+    "category prior": "prior",
+    "willingness to pay": "worth",
+    "fixed-effects Poisson": "Poisson",
+    "double machine learning": "double ML",
+}
 _BADGES = {
     "strong sign of confounding": ("strong", "red"),
     "some sign of confounding": ("some", "yellow"),
@@ -35,7 +41,7 @@ def demand_table(model: DemandModel) -> Table:
         "known prices",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("rung", overflow="fold")
+    table.add_column("rung", no_wrap=True)
     table.add_column("confounding", no_wrap=True)
     for one in known[:_MOST_LINES]:
         table.add_row(*_cells(one))
@@ -57,8 +63,9 @@ def refusal_lines(model: DemandModel) -> list[Text]:
     lines = []
     for name, count in Counter(name for name, _ in named).most_common():
         example = next(one for known, one in named if known == name)
-        detail = f" (for example {example.sku}: {example.refusal})"
-        lines.append(Text.assemble((f"{name}: {count:,} products", "yellow"), (detail, "dim")))
+        said = example.refusal.partition(": ")[2]
+        detail = f", for example {example.sku}" + (f" ({said})" if said else "")
+        lines.append(Text.assemble((f"{name}: {count:,} product{'' if count == 1 else 's'}", "yellow"), (detail, "dim")))
     return lines
 
 
@@ -108,6 +115,6 @@ def _cells(one: DemandEstimate) -> list[str | Text]:
         Text(f"{curve.elasticity:.2f}", style="" if curve.elasticity < 0 else "red"),
         f"{one.elasticity_low:.2f} to {one.elasticity_high:.2f}",
         f"{curve.price_low:,.2f} to {curve.price_high:,.2f}",
-        one.rung,
+        _RUNGS.get(one.rung, one.rung),
         Text(word, style=style),
     ]

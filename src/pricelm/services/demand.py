@@ -1,4 +1,4 @@
-"""Demand: from a file of sales to a table of elasticities, with everything behind it as JSON and as a page."""
+"""Demand: from a file of sales to a table of elasticities, with all that is behind it as JSON and a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pricelm.core.errors import ConfigError, DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.decisions.demand import (
     DemandConfig,
-    DemandEstimate,
     DemandModel,
     learn_demand,
     weekly_panel,
@@ -64,7 +63,7 @@ class DemandRequest:
     products: str | Path | None = None
     model: Path | None = None
     report: Path | None = None
-    config: DemandConfig = DemandConfig()
+    config: DemandConfig = field(default_factory=DemandConfig)
 
 
 @dataclass(frozen=True)

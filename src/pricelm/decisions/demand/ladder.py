@@ -14,12 +14,13 @@ from pricelm.decisions.demand.design import Design
 from pricelm.decisions.demand.orthogonal import CrossFitting, Residuals, partially_linear, residuals
 from pricelm.decisions.demand.poisson import poisson_regression
 from pricelm.decisions.demand.records import Rung
-from pricelm.decisions.demand.regression import Fit, numbered
+from pricelm.decisions.demand.regression import Fit, demean, numbered
 
 _ROWS_FOR_BOOSTING = 3_000
 _MOST_ZEROS = 0.05
 _MOST_SOLD_OUT = 0.10
 _LEAST_VARIATION = 0.01
+_LEAST_COST_VARIATION = 0.005
 _ROWS_FOR_NAIVE = 8
 
 
@@ -215,6 +216,9 @@ def _by_residuals(design: Design, chosen: np.ndarray, rest: Residuals, config: D
     if rest.instruments is None:
         why = "no instrument: unit costs are not known, or do not move"
         return _read("double machine learning", why, _careful(part, design, chosen))
+    if not _cost_moves(design, chosen):
+        why = "no instrument: its unit cost does not move"
+        return _read("double machine learning", why, _careful(part, design, chosen))
     through = Residuals(part.outcome, part.treatments, rest.instruments[chosen])
     fit = _careful(through, design, chosen)
     strength = fit.first_stage_f
@@ -223,6 +227,13 @@ def _by_residuals(design: Design, chosen: np.ndarray, rest: Residuals, config: D
         return _read("double machine learning", why, _careful(part, design, chosen), strength)
     why = f"unit cost moves the price strongly enough (first-stage F {strength:.0f})"
     return _read("instruments", why, fit, strength)
+
+
+def _cost_moves(design: Design, chosen: np.ndarray) -> bool:
+    """Tell whether the product's own cost moves; week effects would lend it the moves of the others."""
+    assert design.log_cost is not None
+    within = demean(design.log_cost[chosen][:, None], [numbered(design.series[chosen])])
+    return bool(np.std(within) > _LEAST_COST_VARIATION)
 
 
 def _careful(rest: Residuals, design: Design, chosen: np.ndarray) -> Fit:
