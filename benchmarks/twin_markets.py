@@ -1,4 +1,4 @@
-"""Simulated markets in twins: one draw of everything, with prices that follow demand and with prices that do not.
+"""Simulated markets in twins: one draw of everything, once with prices that follow demand and once without.
 
 In both twins a price is what the product costs, a chance part, a promotion, and a reaction to a demand shock
 that the data does not hold. In the confounded twin it is the shock of that very product, store and week; in

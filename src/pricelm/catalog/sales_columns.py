@@ -12,8 +12,8 @@ from pricelm.core.errors import ConfigError, DataError
 
 # The first name of a list that a table has wins.
 _NAMES = {
-    "sku": "sku sku_id product_id item_id product_code item_code upc ean gtin barcode stock_code product item "
-    "style 货号 商品编号 商品id 条码",
+    "sku": "sku sku_id product_id item_id product_code item_code upc ean gtin barcode "
+    "stock_code product item style 货号 商品编号 商品id 条码",
     "store": "store store_id shop shop_id location location_id outlet retailer market branch 店铺 门店",
     "date": "date week week_start day month month_year period sold_at order_date invoice_date timestamp "
     "transaction_timestamp 日期 周 时间",
@@ -31,7 +31,8 @@ _NAMES = {
 SALES_ROLES = tuple(_NAMES)
 NEEDED = ("sku", "date", "price", "units")
 _PROMOTION_WORDS = frozenset(
-    ["promo", "promotion", "promotions", "display", "disp", "feature", "feat", "mailer", "coupon", "deal", "flyer", "ad", "促销", "活动"]
+    {"promo", "promotion", "promotions", "display", "disp", "feature", "feat", "mailer", "coupon"}
+    | {"deal", "flyer", "ad", "促销", "活动"}
 )
 _MOST_PROMOTIONS = 8
 
@@ -111,8 +112,8 @@ def infer_sales_columns(
     said = dict(overrides or {})
     unknown = sorted(set(said) - {*SALES_ROLES, "promotions"})
     if unknown:
-        roles = ", ".join((*SALES_ROLES, "promotions"))
-        raise ConfigError(f"expected one of the roles {roles}, got {unknown[0]!r}")
+        possible = ", ".join((*SALES_ROLES, "promotions"))
+        raise ConfigError(f"expected one of the roles {possible}, got {unknown[0]!r}")
     columns = [str(name) for name in frame.columns]
     roles: dict[str, str] = {}
     for role, value in said.items():
@@ -134,7 +135,7 @@ def infer_sales_columns(
     missing = [role for role in NEEDED if role not in roles]
     if missing:
         raise DataError(
-            f"expected sales with a column of {' and of '.join(missing)}, got the columns {_listed(columns)}. "
+            f"expected sales with a column of {' and of '.join(missing)}, got {_listed(columns)}. "
             f"Name it: --column {missing[0]}=COLUMN, or columns={{{missing[0]!r}: 'COLUMN'}}"
         )
     return SalesColumns(**roles, promotions=_promotions(columns, said.get("promotions"), set(roles.values())))

@@ -65,7 +65,8 @@ def refusal_lines(model: DemandModel) -> list[Text]:
         example = next(one for known, one in named if known == name)
         said = example.refusal.partition(": ")[2]
         detail = f", for example {example.sku}" + (f" ({said})" if said else "")
-        lines.append(Text.assemble((f"{name}: {count:,} product{'' if count == 1 else 's'}", "yellow"), (detail, "dim")))
+        products = "1 product" if count == 1 else f"{count:,} products"
+        lines.append(Text.assemble((f"{name}: {products}", "yellow"), (detail, "dim")))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Demand: what a price does to the units sold, with its uncertainty, its support and its strength of evidence.
+"""Demand: what a price does to the units sold, with uncertainty, support and strength of evidence.
 
 Sales in, records out: nothing here reads a file, knows a model of texts or decides on a price.
 """

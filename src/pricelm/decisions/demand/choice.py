@@ -96,7 +96,8 @@ class ChoiceModel:
     >>> rng = np.random.default_rng(0)
     >>> prices = rng.uniform(1, 3, (600, 2))
     >>> takes_second = rng.random(600) < 1 / (1 + np.exp(-3 * (prices[:, 0] - prices[:, 1])))
-    >>> panel = ChoicePanel(takes_second.astype(int), np.arange(600), prices, np.empty((600, 2, 0)), ("a", "b"))
+    >>> none = np.empty((600, 2, 0))
+    >>> panel = ChoicePanel(takes_second.astype(int), np.arange(600), prices, none, ("a", "b"))
     >>> model = ChoiceModel.fit(panel, histories=())
     >>> model.log_loss(panel) < 0.5
     True
@@ -162,7 +163,7 @@ class ChoiceModel:
         return cls(panel.brands, weights, model.shares, scale, model.histories, memory, int(done.nit))
 
     def probabilities(self, panel: ChoicePanel) -> np.ndarray:
-        """Return the chance of every brand at every purchase, shape (n, n_brands); the past is the panel's own."""
+        """Return the chance of every brand at every purchase, shape (n, n_brands)."""
         return _chances(self._features(panel) @ np.array(self.weights))[1]
 
     def log_loss(self, panel: ChoicePanel) -> float:
@@ -171,7 +172,7 @@ class ChoiceModel:
         return float(-logs[np.arange(len(panel.chosen)), panel.chosen].mean())
 
     def elasticities(self, panel: ChoicePanel, step: float = 0.01) -> np.ndarray:
-        """Return elasticities of the brands' shares, shape (n_brands, n_brands): row reacts to column's price."""
+        """Return elasticities of shares, shape (n_brands, n_brands): the row reacts to the column's price."""
         before = self.probabilities(panel).mean(axis=0)
         columns = []
         for brand in range(len(self.brands)):

@@ -1,4 +1,4 @@
-"""The confounding badge: how far the elasticity moves once what moved both price and demand is allowed for."""
+"""The confounding badge: how far an elasticity moves once what moved price and demand is allowed for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pricelm.decisions.demand.records import Badge, Confounding
 # two-sided 10 % and 1 % of a normal distribution
 _SOME, _STRONG = 1.645, 2.576
 _EVIDENCE = {
-    "instruments": "only price moves that follow the unit cost count (first-stage F {f:.0f}); it holds as long as "
-    "costs do not move with demand",
-    "double machine learning": "season, promotions, rivals and what is fixed in a store were taken out; causes that "
-    "are not in the data were not",
-    "fixed-effects Poisson": "what is fixed in a store, season and promotions were held constant; causes that are not "
-    "in the data were not",
+    "instruments": "only price moves that follow the unit cost count (first-stage F {f:.0f}); it holds as "
+    "long as costs do not move with demand",
+    "double machine learning": "season, promotions, rivals and what is fixed in a store were taken out; causes "
+    "that are not in the data were not",
+    "fixed-effects Poisson": "what is fixed in a store, season and promotions were held constant; causes "
+    "that are not in the data were not",
 }
 
 

@@ -47,7 +47,7 @@ class ElasticityCurve:
     >>> curve.units(np.array([9.0]))
     Traceback (most recent call last):
     ...
-    pricelm.core.errors.SupportError: tea: expected prices from 3 to 5, which demand is known for, got 9. Test ...
+    pricelm.core.errors.SupportError: tea: expected prices from 3 to 5, which demand is ...
     """
 
     sku: str
@@ -111,7 +111,8 @@ class ElasticityCurve:
         outside = asked[~((asked >= low) & (asked <= high))]
         if outside.size:
             raise SupportError(
-                f"{self.sku}: expected prices from {self.price_low:g} to {self.price_high:g}, which demand is "
-                f"known for, got {outside.flat[0]:g}. Test first: sell at that price for a while, then learn again"
+                f"{self.sku}: expected prices from {self.price_low:g} to {self.price_high:g}, which demand "
+                f"is known for, got {outside.flat[0]:g}. Test first: sell at that price for a while, and "
+                "learn again"
             )
         return asked

@@ -11,7 +11,7 @@ import numpy as np
 
 from pricelm.core.errors import ConfigError, DataError
 from pricelm.decisions.demand.design import Design
-from pricelm.decisions.demand.orthogonal import CrossFitting, Residuals, partially_linear, residuals
+from pricelm.decisions.demand.orthogonal import CrossFitting, Nuisance, Residuals, partially_linear, residuals
 from pricelm.decisions.demand.poisson import poisson_regression
 from pricelm.decisions.demand.records import Rung
 from pricelm.decisions.demand.regression import Fit, demean, numbered
@@ -117,7 +117,7 @@ def category_residuals(design: Design, config: DemandConfig) -> Residuals | None
     if not controls.shape[1]:
         return Residuals(within[:, 0], within[:, 1 : 1 + k], cost_columns)
     moved = design.within(controls)
-    kind = "boosting" if n_rows >= _ROWS_FOR_BOOSTING else "linear"
+    kind: Nuisance = "boosting" if n_rows >= _ROWS_FOR_BOOSTING else "linear"
     if kind == "boosting":
         moved = np.column_stack([moved, controls])
     return residuals(

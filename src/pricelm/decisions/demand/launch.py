@@ -62,7 +62,8 @@ def willingness_to_pay(
     ...     def predict_interval(self, X, confidence_level=None):
     ...         return np.tile([6.0, 10.0], (len(X), 1))
     >>> curve = ElasticityCurve("old", 5.0, 40.0, -2.0, 0.2, 0.1, 4.0, 6.0)
-    >>> old = DemandEstimate("old", "tea", "instruments", "", curve, -2.3, -1.7, 0.9, Confounding("not tested"))
+    >>> badge = Confounding("not tested")
+    >>> old = DemandEstimate("old", "tea", "instruments", "", curve, -2.3, -1.7, 0.9, badge)
     >>> new = willingness_to_pay(DemandModel([old]), Flat(), pd.DataFrame({"title": ["green tea"]}),
     ...                          np.array(["new"]), np.array(["tea"]))
     >>> new.estimates[1].rung, new.curve("new").units(np.array([8.0])).tolist()

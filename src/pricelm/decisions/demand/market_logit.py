@@ -78,7 +78,8 @@ def market_logit(
     if (shares <= 0).any() or (outside <= 0).any():
         raise DataError(
             "expected positive shares that sum to below 1 in every market, got "
-            f"{float(np.min(shares)):g} as the smallest and {float(np.min(outside)):g} left for the outside good"
+            f"{float(np.min(shares)):g} as the smallest and {float(np.min(outside)):g} left for the "
+            "outside good"
         )
     utility = np.log(shares / outside)
     columns = np.column_stack([utility, prices, instruments])

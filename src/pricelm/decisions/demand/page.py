@@ -65,8 +65,8 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
                 element("h2", "Units against price"),
                 element(
                     "p",
-                    f"Expected units a {period} at the prices that were seen; the band holds 90% of the curves "
-                    "that the data allows. Nothing is said of prices outside.",
+                    f"Expected units a {period} at the prices that were seen; the band holds 90% of the "
+                    "curves that the data allows. Nothing is said of prices outside.",
                     class_="lead",
                 ),
                 element("div", charts, class_="figures"),

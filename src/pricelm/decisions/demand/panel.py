@@ -133,14 +133,13 @@ def _periods(dates: pd.Series) -> tuple[np.ndarray, float]:
 
 def _with_quiet_weeks(rows: pd.DataFrame, promotions: tuple[str, ...]) -> pd.DataFrame:
     parts = []
-    for (sku, store), part in rows.groupby(["sku", "store"], sort=True):
+    for _, part in rows.groupby(["sku", "store"], sort=True):
         every = pd.RangeIndex(int(part["period"].min()), int(part["period"].max()) + 1, name="period")
         whole = part.set_index("period").reindex(every)
-        whole["sku"], whole["store"] = sku, store
         whole["units"] = whole["units"].fillna(0.0)
         for name in promotions:
             whole[name] = whole[name].fillna(0.0)
-        carried = ["price", "category", "unit_cost", "competitor_price"]
+        carried = ["sku", "store", "price", "category", "unit_cost", "competitor_price"]
         whole[carried] = whole[carried].ffill()
         parts.append(whole.reset_index())
     return pd.concat(parts, ignore_index=True)
