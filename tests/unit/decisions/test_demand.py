@@ -57,7 +57,10 @@ def test_costs_undo_the_confounding_that_a_plain_look_falls_for(
     naive = np.array([one.confounding.naive for one in model.estimates], dtype=float)
     assert np.mean(naive - own) > 0.4
     assert np.abs(elasticities(model) - own).mean() < 0.25
-    inside = [one.elasticity_low <= true <= one.elasticity_high for one, true in zip(model.estimates, own, strict=True)]
+    inside = [
+        one.elasticity_low <= true <= one.elasticity_high
+        for one, true in zip(model.estimates, own, strict=True)
+    ]
     assert sum(inside) >= 5
     assert sum("sign of confounding" in one.confounding.badge for one in model.estimates) == 6
     assert sum(one.confounding.badge.startswith("no sign") for one in model.estimates) <= 2
@@ -127,7 +130,9 @@ def test_the_same_sales_give_the_same_model() -> None:
     assert learn_demand(panel).to_dict() == learn_demand(panel).to_dict()
 
 
-def test_the_model_comes_back_from_its_file(confounded: tuple[DemandModel, np.ndarray], tmp_path: Path) -> None:
+def test_the_model_comes_back_from_its_file(
+    confounded: tuple[DemandModel, np.ndarray], tmp_path: Path
+) -> None:
     model, _ = confounded
     model.save(tmp_path / "demand.json")
     assert DemandModel.load(tmp_path / "demand.json").to_dict() == model.to_dict()
@@ -161,7 +166,9 @@ def test_a_curve_refuses_prices_that_were_never_seen() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-5, 0), st.floats(0.01, 3), st.floats(-5, 0), st.floats(0.01, 3))
-def test_shrinkage_lies_between_estimate_and_prior(value: float, error: float, mean: float, spread: float) -> None:
+def test_shrinkage_lies_between_estimate_and_prior(
+    value: float, error: float, mean: float, spread: float
+) -> None:
     got, deviation, weight = shrink(value, error, Prior(mean, spread, 0.0, 5, "x"))
     assert min(value, mean) - 1e-9 <= got <= max(value, mean) + 1e-9
     assert deviation <= min(error, spread) + 1e-9

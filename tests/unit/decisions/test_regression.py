@@ -31,8 +31,12 @@ def dummies(codes: np.ndarray) -> np.ndarray:
     return np.eye(int(codes.max()) + 1)[codes]
 
 
-def test_poisson_with_two_absorbed_effects_equals_statsmodels_with_dummies(panel: dict[str, np.ndarray]) -> None:
-    ours = poisson_regression(panel["units"], panel["x"], [panel["store"], panel["week"]], clusters=panel["store"])
+def test_poisson_with_two_absorbed_effects_equals_statsmodels_with_dummies(
+    panel: dict[str, np.ndarray],
+) -> None:
+    ours = poisson_regression(
+        panel["units"], panel["x"], [panel["store"], panel["week"]], clusters=panel["store"]
+    )
     design = np.column_stack([panel["x"], dummies(panel["store"]), dummies(panel["week"])[:, 1:]])
     glm = sm.GLM(panel["units"], design, family=sm.families.Poisson())
     theirs = glm.fit(cov_type="cluster", cov_kwds={"groups": panel["store"]})
@@ -112,9 +116,7 @@ def test_cross_fitting_takes_out_what_moves_both_and_instruments_what_is_hidden(
     units = -2 * price + 3 * season + 2 * hidden + rng.normal(size=3000)
     weeks = np.arange(3000) // 10
     config = CrossFitting("linear")
-    rest = residuals(
-        units, price[:, None], season[:, None], weeks, instruments=cost[:, None], config=config
-    )
+    rest = residuals(units, price[:, None], season[:, None], weeks, instruments=cost[:, None], config=config)
     through = partially_linear(rest, weeks)
     assert through.coefficients[0] == pytest.approx(-2, abs=4 * through.standard_errors[0])
     assert through.standard_errors[0] < 0.1

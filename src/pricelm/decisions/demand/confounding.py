@@ -12,8 +12,8 @@ _SOME, _STRONG = 1.645, 2.576
 _EVIDENCE = {
     "instruments": "only price moves that follow the unit cost count (first-stage F {f:.0f}); it holds as "
     "long as costs do not move with demand",
-    "double machine learning": "season, promotions, rivals and what is fixed in a store were taken out; causes "
-    "that are not in the data were not",
+    "double machine learning": "season, promotions, rivals and what is fixed in a store were taken out; "
+    "causes that are not in the data were not",
     "fixed-effects Poisson": "what is fixed in a store, season and promotions were held constant; causes "
     "that are not in the data were not",
 }
