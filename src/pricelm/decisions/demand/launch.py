@@ -66,7 +66,7 @@ def willingness_to_pay(
     >>> old = DemandEstimate("old", "tea", "instruments", "", curve, -2.3, -1.7, 0.9, badge)
     >>> new = willingness_to_pay(DemandModel([old]), Flat(), pd.DataFrame({"title": ["green tea"]}),
     ...                          np.array(["new"]), np.array(["tea"]))
-    >>> new.estimates[1].rung, new.curve("new").units(np.array([8.0])).tolist()
+    >>> new.estimates[0].rung, new.curve("new").units(np.array([8.0])).tolist()
     ('willingness to pay', [40.0])
     """
     if not len(listings) == len(sku) == len(category):
