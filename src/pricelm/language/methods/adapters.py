@@ -111,9 +111,7 @@ class _PeftMethod(Method):
         try:
             # peft asks transformers for a name that is to be renamed, which is nothing a user can change
             with warnings.catch_warnings():
-                warnings.filterwarnings(
-                    "ignore", message=".*is_gradient_checkpointing"
-                )
+                warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
                 network.encoder = peft.get_peft_model(network.encoder, self.config())
         except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
             raise ConfigError(
