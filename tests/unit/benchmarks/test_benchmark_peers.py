@@ -109,7 +109,7 @@ def test_a_blend_that_has_no_language_member_has_nothing_to_leave_out(task, stan
 
     assert (
         "without_language"
-        not in PriceModelContestant("fast", lambda preset, _: Lexical(preset)).run(task).more
+        not in PriceModelContestant("fast", Lexical).run(task).more
     )
 
 
