@@ -66,6 +66,14 @@ def test_costs_undo_the_confounding_that_a_plain_look_falls_for(
     assert sum(one.confounding.badge.startswith("no sign") for one in model.estimates) <= 2
 
 
+def test_a_cost_that_stands_still_is_no_instrument_however_the_others_move() -> None:
+    frame, _ = drawn_sales(CONFOUNDED)
+    frame.loc[frame["sku"] == "p0", "unit_cost"] = 1.0
+    model = learn_demand(panel_of(frame))
+    assert [one.rung for one in model.estimates[:2]] == ["double machine learning", "instruments"]
+    assert "its unit cost does not move" in model.estimates[0].why
+
+
 def test_without_moving_costs_the_next_rung_down_says_why() -> None:
     frame, own = drawn_sales(Shop())
     model = learn_demand(panel_of(frame))

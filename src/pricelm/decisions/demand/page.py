@@ -18,6 +18,7 @@ _POINTS = 40
 
 _DRAWS = 400
 _PERIODS = {7: "week"}
+_STYLE = "td:nth-child(7) { white-space: nowrap; }"
 
 
 def demand_page(model: DemandModel, title: str, created_at: str) -> str:
@@ -42,7 +43,7 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
     drawn.sort(key=lambda one: -one.curve.reference_units * one.curve.reference_price)  # type: ignore[union-attr]
     rungs = Counter(one.rung for one in model.estimates)
     headline = ", ".join(f"{count:,} by {rung}" for rung, count in rungs.most_common() if rung != "none")
-    refused = f" {rungs['none']:,} products were refused." if rungs["none"] else ""
+    refused = f" Refused: {rungs['none']:,}." if rungs["none"] else ""
     facts = [f"{len(model.estimates):,} products", model.currency, created_at]
     charts = [_chart(number, one, period, model.currency) for number, one in enumerate(drawn[:_MOST_CHARTS])]
     return html_page(
@@ -77,6 +78,7 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
         element(
             "footer", element("p", "Made by pricelm. The names of the rungs are explained in docs/demand.md.")
         ),
+        style=_STYLE,
     )
 
 
@@ -137,7 +139,7 @@ def _table(model: DemandModel, period: str) -> Markup:
         if curve is not None:
             numbers = [
                 f"{curve.reference_price:,.2f}",
-                short_number(curve.reference_units),
+                f"{curve.reference_units:,.1f}",
                 f"{curve.elasticity:.2f}",
                 _interval(one),
                 f"{curve.price_low:,.2f} to {curve.price_high:,.2f}",
