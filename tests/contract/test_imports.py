@@ -27,10 +27,22 @@ HEAVY = (
     "lightgbm",
     "pyarrow",
     "sqlalchemy",
+    "optuna",
     "onnx",
     "onnxruntime",
 )
-COMMANDS = ("train", "evaluate", "predict", "quote", "export", "backbones", "demo", "doctor")
+COMMANDS = (
+    "train",
+    "tune",
+    "evaluate",
+    "predict",
+    "quote",
+    "export",
+    "backbones",
+    "demand",
+    "demo",
+    "doctor",
+)
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]
