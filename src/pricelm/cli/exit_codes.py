@@ -14,6 +14,7 @@ from pricelm.core.errors import (
     DataError,
     MissingExtraError,
     OutputError,
+    StoreError,
     TrainingStopped,
 )
 
@@ -28,6 +29,7 @@ class ExitCode(IntEnum):
     MODEL = 4
     MISSING_EXTRA = 5
     RESOURCES = 6
+    STORE = 7
     INTERRUPTED = 130
 
 
@@ -39,6 +41,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a saved model or a pretrained model cannot be loaded or written",
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
+    ExitCode.STORE: "the store of keys and model versions cannot be used",
     ExitCode.INTERRUPTED: "interrupted; training goes on when the same command runs again",
 }
 
@@ -48,6 +51,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (MissingExtraError, ExitCode.MISSING_EXTRA),
     (BundleError, ExitCode.MODEL),
     (BackboneError, ExitCode.MODEL),
+    (StoreError, ExitCode.STORE),
     (DataError, ExitCode.DATA),
     (ConfigError, ExitCode.USAGE),
     (OutputError, ExitCode.USAGE),

@@ -11,6 +11,9 @@ Every message says what was expected, what came, and what to do::
     ├── BundleError                     a saved model is broken or incomplete
     │   └── BundleVersionError          it was written by a later pricelm
     ├── OutputError                     a result cannot be written: no space, no permission
+    ├── StoreError                      pricelm's own database cannot be used
+    ├── Overloaded                      the service has more to do than it can; try again later
+    │   └── DeadlinePassed              the answer would have come too late
     ├── TrainingStopped                 training was interrupted; it can be resumed
     └── MissingExtraError (ImportError) an optional part of pricelm is not installed
 """
@@ -58,6 +61,30 @@ class BundleVersionError(BundleError):
 
 class OutputError(PricelmError):
     """A result cannot be written: the disk is full, or the folder does not allow it."""
+
+
+class StoreError(PricelmError):
+    """The database of keys and model versions cannot be opened or used."""
+
+
+class Overloaded(PricelmError):
+    """There is more to do than can be done in time.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, what to do.
+    retry_after_seconds : float
+        When to try again.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlinePassed(Overloaded):
+    """The time that the caller allowed is over."""
 
 
 class TrainingStopped(PricelmError):
