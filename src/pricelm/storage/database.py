@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    ProgrammingError,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -17,6 +24,7 @@ from pricelm.core.extras import require
 from pricelm.storage.migrations import migrate
 
 _SQLITE_WAIT_SECONDS = 10
+_READS = "pricelm_reads"
 _KINDS = ("sqlite", "postgresql")
 
 
@@ -38,12 +46,13 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader = engine.execution_options(**{_READS: True})
         self.kind = engine.dialect.name
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session whose changes are not kept."""
-        with _told_kindly(), Session(self._engine) as session:
+        with _told_kindly(), Session(self._reader) as session:
             yield session
 
     @contextmanager
@@ -135,7 +144,8 @@ def _sqlite(url: str, file: str | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("begin immediate")
+        reads = connection.get_execution_options().get(_READS)
+        connection.exec_driver_sql("begin" if reads else "begin immediate")
 
     return engine
 
@@ -144,15 +154,13 @@ def _sqlite(url: str, file: str | None) -> Engine:
 def _told_kindly() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (IntegrityError, DataError, ProgrammingError):
+        raise  # these are about what was written, not about the database
+    except DBAPIError as error:
         raise StoreError(
             f"the store cannot be used ({_first_line(error)}): check that it is there, can be written "
             "and has space"
         ) from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreError("the connection to the store was lost: try again") from error
-        raise
 
 
 def _first_line(error: DBAPIError) -> str:
