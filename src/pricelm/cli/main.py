@@ -13,8 +13,11 @@ from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.failures import Commands
+from pricelm.cli.keys import keys
+from pricelm.cli.models import models
 from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
+from pricelm.cli.serve import serve
 from pricelm.cli.train import train
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
@@ -26,8 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, quote, backbones, demo, doctor):
+for command in (train, evaluate, predict, quote, serve, backbones, demo, doctor):
     app.command()(command)
+app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _show_version(wanted: bool) -> None:

@@ -7,6 +7,7 @@ Every message says what was expected, what came, and what to do::
     │   ├── ReadError                   the file cannot be read at all
     │   └── LimitError                  a size, time or memory limit was passed
     ├── ConfigError (ValueError)        an option or a combination of options is wrong
+    │   └── UnknownVersionError         the registry has no such model version
     ├── BackboneError                   a pretrained model cannot be found or loaded
     ├── BundleError                     a saved model is broken or incomplete
     │   └── BundleVersionError          it was written by a later pricelm
@@ -45,6 +46,10 @@ class LimitError(DataError):
 
 class ConfigError(PricelmError, ValueError):
     """An option has a value that it cannot have."""
+
+
+class UnknownVersionError(ConfigError):
+    """The model registry has no version of this number."""
 
 
 class BackboneError(PricelmError):
