@@ -27,8 +27,13 @@ HEAVY = (
     "lightgbm",
     "pyarrow",
     "sqlalchemy",
+    "alembic",
+    "pydantic",
+    "fastapi",
+    "uvicorn",
+    "prometheus_client",
 )
-COMMANDS = ("train", "evaluate", "predict", "quote", "backbones", "demo", "doctor")
+COMMANDS = ("train", "evaluate", "predict", "quote", "backbones", "demo", "doctor", "serve", "keys", "models")
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]

@@ -69,7 +69,9 @@ def list_(store: StoreOption = None, json_output: JsonOption = False) -> None:
         )
         return
     if not known:
-        stdout_console().print("No keys yet: the service answers this machine only. 'pricelm keys add NAME' makes one.")
+        stdout_console().print(
+            "No keys yet: the service answers this machine only. 'pricelm keys add NAME' makes one."
+        )
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in ("id", "name", "role", "listings/s", "created", "revoked"):

@@ -38,7 +38,9 @@ def list_(store: StoreOption = None, json_output: JsonOption = False) -> None:
         )
         return
     if not versions:
-        stdout_console().print("No versions yet: 'pricelm serve MODEL' or 'pricelm models register MODEL' adds one.")
+        stdout_console().print(
+            "No versions yet: 'pricelm serve MODEL' or 'pricelm models register MODEL' adds one."
+        )
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in ("version", "state", "bundle", "registered", "promoted"):
@@ -52,7 +54,9 @@ def list_(store: StoreOption = None, json_output: JsonOption = False) -> None:
     console.print(table)
     for change in changes:
         console.print(
-            Text(f"{change.at:%Y-%m-%d %H:%M}  {change.actor}: {change.action} {change.version} {change.note}"),
+            Text(
+                f"{change.at:%Y-%m-%d %H:%M}  {change.actor}: {change.action} {change.version} {change.note}"
+            ),
             style="dim",
         )
 

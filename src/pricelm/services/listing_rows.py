@@ -138,6 +138,10 @@ def _value_problem(value: Any) -> str:
     if isinstance(value, int):
         return "" if abs(value) < _LARGEST_WHOLE else "expected a number below 2^63; send a code as text"
     if isinstance(value, float):
-        return "" if math.isfinite(value) else "expected a finite number; leave the field out if it is not known"
-    kind = "list" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
+        return (
+            "" if math.isfinite(value) else "expected a finite number; leave the field out if it is not known"
+        )
+    kind = (
+        "list" if isinstance(value, list) else "object" if isinstance(value, dict) else type(value).__name__
+    )
     return f"expected a text, a number, true, false or null, got a JSON {kind}"

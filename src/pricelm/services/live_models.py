@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from pricelm.catalog.columns import ColumnMap
 from pricelm.core.errors import PricelmError
 from pricelm.core.nouns import PriceEstimate, PriceInterval, Quote
-from pricelm.serving.batching import BatchLimits, TokenBatcher
 from pricelm.services.listing_rows import Cell, row_text, rows_to_frame
 from pricelm.services.model_registry import AT_WORK, ModelRegistry, VersionRecord, check_unchanged
 from pricelm.services.served import Served
+from pricelm.serving.batching import BatchLimits, TokenBatcher
 
 _LOG = logging.getLogger("pricelm.service")
 # what a row costs beside its tokens: the members that count no tokens, and the table around it
@@ -124,7 +125,12 @@ class LoadedVersion:
             most = max(asks[number].comparables for number in full)
             quotes = self.served.quote(self._frame(asks, full), comparables=most)
             answers |= {
-                number: replace(quote, comparables=quote.comparables[: asks[number].comparables])
+                number: replace(
+                    quote,
+                    # without an id of its own a listing would be called by its place in this batch
+                    listing_id=_own_id(asks[number].row, self.columns),
+                    comparables=quote.comparables[: asks[number].comparables],
+                )
                 for number, quote in zip(full, quotes, strict=True)
             }
         for level in {asks[number].confidence_level for number in full} - {None}:
@@ -136,6 +142,11 @@ class LoadedVersion:
 
     def _frame(self, asks: list[Ask], numbers: list[int]) -> pd.DataFrame:
         return rows_to_frame([asks[number].row for number in numbers], self.columns)
+
+
+def _own_id(row: Mapping[str, Cell], columns: ColumnMap) -> str:
+    value = row.get(columns.listing_id) if columns.listing_id else None
+    return "" if value is None else str(value)
 
 
 def _price_alone(price: float) -> Quote:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -18,7 +19,6 @@ import numpy as np
 from pricelm.core.errors import ConfigError, Overloaded, UnknownVersionError
 from pricelm.core.nouns import Quote, WordEffect
 from pricelm.explanation.words import explain_words
-from pricelm.serving.canary import CanaryVerdict, judge_canary
 from pricelm.services.listing_rows import (
     Cell,
     CellProblem,
@@ -28,6 +28,7 @@ from pricelm.services.listing_rows import (
 )
 from pricelm.services.live_models import Ask, Cast, LiveModels, LoadedVersion
 from pricelm.services.model_registry import ModelRegistry
+from pricelm.serving.canary import CanaryVerdict, judge_canary
 from pricelm.storage.database import Store
 from pricelm.storage.outcomes import insert_outcomes, paired_outcomes
 
@@ -120,9 +121,7 @@ class LivePricing:
         versions = [chosen] * len(asks)
         if options.version is None and cast.canary is not None:
             share = cast.canary.record.share
-            versions = [
-                cast.canary if falls_to_canary(ask.row, share) else cast.active for ask in asks
-            ]
+            versions = [cast.canary if falls_to_canary(ask.row, share) else cast.active for ask in asks]
         answers = await self._ask_each(asks, versions, options.timeout_seconds)
         if options.version is None and cast.shadow is not None:
             self._follow(cast.shadow, asks, [quote for quote, _ in answers])
@@ -143,7 +142,11 @@ class LivePricing:
         return [(quote, words, active.version) for quote, words in zip(quotes, effects, strict=True)]
 
     async def _explained(
-        self, active: LoadedVersion, rows: list[dict[str, Cell]], max_words: int, timeout_seconds: float | None
+        self,
+        active: LoadedVersion,
+        rows: list[dict[str, Cell]],
+        max_words: int,
+        timeout_seconds: float | None,
     ) -> list[tuple[WordEffect, ...]]:
         frame = rows_to_frame(rows, active.columns)
         pricer = _QueuedPricer(active, asyncio.get_running_loop(), timeout_seconds)
@@ -232,8 +235,8 @@ class LivePricing:
             for task in tasks:
                 task.cancel()
         answers: dict[int, tuple[Quote, int]] = {}
-        for numbers, (quotes, version) in zip(groups.values(), parts, strict=True):
-            answers |= {n: (quote, version) for n, quote in zip(numbers, quotes, strict=True)}
+        for numbers, (quotes, answered) in zip(groups.values(), parts, strict=True):
+            answers |= {n: (quote, answered) for n, quote in zip(numbers, quotes, strict=True)}
         return [answers[number] for number in range(len(asks))]
 
     async def _ask_or_fall_back(
@@ -254,10 +257,8 @@ class LivePricing:
 
     async def _stop_canary(self, canary: LoadedVersion, reason: str) -> None:
         _LOG.warning("canary stopped", extra={"version": canary.version, "reason": reason})
-        try:
+        with contextlib.suppress(ConfigError):  # another worker was faster
             await asyncio.to_thread(self._registry.stop, canary.version, SERVICE, reason)
-        except ConfigError:
-            pass  # another worker was faster
         await self._models.refresh()
 
     def _follow(self, shadow: LoadedVersion, asks: list[Ask], heard: list[Quote]) -> None:
@@ -275,9 +276,7 @@ class LivePricing:
         except Overloaded:
             return
         except Exception as error:
-            _LOG.warning(
-                "shadow failed", extra={"version": shadow.version, "reason": type(error).__name__}
-            )
+            _LOG.warning("shadow failed", extra={"version": shadow.version, "reason": type(error).__name__})
             return
         for mine, other in zip(said, heard, strict=True):
             prices = mine.estimate.predicted_price, other.estimate.predicted_price
@@ -299,7 +298,8 @@ class _QueuedPricer:
         """Return predicted prices, shape (n_listings,)."""
         if self._given_up:
             raise Overloaded("nobody waits for the explanation any more")
-        asks = [Ask(row, price_only=True) for row in X.to_dict("records")]
+        records: list[Any] = X.to_dict("records")
+        asks = [Ask(row, price_only=True) for row in records]
         self._running = asyncio.run_coroutine_threadsafe(
             self._version.ask(asks, self._timeout_seconds), self._loop
         )

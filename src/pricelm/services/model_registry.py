@@ -282,7 +282,9 @@ class ModelRegistry:
         with changing_registry(self._store) as draft:
             row = _existing(draft, version)
             if row.state == "active":
-                raise ConfigError(f"expected a version that is not active, and {version} is: promote another first")
+                raise ConfigError(
+                    f"expected a version that is not active, and {version} is: promote another first"
+                )
             if draft.in_state("active") is None:
                 raise ConfigError("expected an active version beside it, found none: promote one first")
             other = draft.in_state(state)

@@ -186,6 +186,4 @@ def _hash(secret: str) -> str:
 
 
 def _record(key: ApiKey) -> KeyRecord:
-    return KeyRecord(
-        key.key_id, key.name, key.role, key.listings_per_second, key.created, key.revoked
-    )
+    return KeyRecord(key.key_id, key.name, key.role, key.listings_per_second, key.created, key.revoked)

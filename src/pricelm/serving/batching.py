@@ -296,7 +296,9 @@ class TokenBatcher(Generic[Row, Result]):
         if self._clock() < request.deadline:
             return False
         self.counts.expired += 1
-        message = "the time allowed for this request was over before it was its turn: allow more, or send less"
+        message = (
+            "the time allowed for this request was over before it was its turn: allow more, or send less"
+        )
         request.answer.set_exception(DeadlinePassed(message, max(self.wait_seconds(), 1.0)))
         return True
 
@@ -314,8 +316,6 @@ class TokenBatcher(Generic[Row, Result]):
         if seconds > 0 and tokens > 0:
             speed = tokens / seconds
             known = self._tokens_per_second
-            self._tokens_per_second = (
-                speed if known is None else known + _WEIGHT_OF_LATEST * (speed - known)
-            )
+            self._tokens_per_second = speed if known is None else known + _WEIGHT_OF_LATEST * (speed - known)
         if self._observe is not None:
             self._observe(rows, tokens, seconds)

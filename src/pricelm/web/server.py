@@ -64,9 +64,7 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,
     )
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    _LOG.info(
-        "serving", extra={"address": address, "version": version.version, "workers": settings.workers}
-    )
+    _LOG.info("serving", extra={"address": address, "version": version.version, "workers": settings.workers})
     try:
         if settings.workers > 1:
             Multiprocess(config, [listener]).run()
@@ -105,7 +103,8 @@ def _listen(settings: ServiceSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port or --host"
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "choose another --port or --host"
         ) from error
     listener.set_inheritable(True)
     return listener

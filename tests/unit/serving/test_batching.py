@@ -292,7 +292,11 @@ def test_everyone_gets_their_own_rows_in_order(
         for number, answer in enumerate(answers):
             if not isinstance(answer, asyncio.CancelledError):
                 assert answer == [row * 2 for row in rows[number]]
-        length = {row: size for mine, sizes in zip(rows, requests, strict=True) for row, size in zip(mine, sizes, strict=True)}
+        length = {
+            row: size
+            for mine, sizes in zip(rows, requests, strict=True)
+            for row, size in zip(mine, sizes, strict=True)
+        }
         for batch in model.batches:
             assert len(batch) == 1 or sum(length[row] for row in batch) <= budget
         done = [row for batch in model.batches for row in batch]

@@ -132,7 +132,12 @@ def test_pairs_are_of_the_same_outcome(store: Store) -> None:
     first, second = two_versions(store)
     outcomes.insert_outcomes(
         store,
-        [("x", first, 0.1, True), ("x", second, 0.4, False), ("y", first, 0.2, True), ("z", second, 0.3, True)],
+        [
+            ("x", first, 0.1, True),
+            ("x", second, 0.4, False),
+            ("y", first, 0.2, True),
+            ("z", second, 0.3, True),
+        ],
     )
     assert outcomes.paired_outcomes(store, second, first, limit=10) == [(0.4, 0.1, False, True)]
     outcomes.forget_outcomes(store, second)

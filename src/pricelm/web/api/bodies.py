@@ -19,8 +19,8 @@ Listing = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "description": "fields by role (title, brand, category, description, condition, listing_id) or by "
-            "the name of a column that the model reads",
+            "description": "fields by role (title, brand, category, description, condition, "
+            "listing_id) or by the name of a column that the model reads",
             "additionalProperties": {
                 "anyOf": [
                     {"type": "string"},
@@ -36,7 +36,11 @@ Listing = Annotated[
 Listings = Annotated[list[Listing], Field(min_length=1, max_length=MOST_LISTINGS)]
 Level = Annotated[float, Field(ge=0.01, le=0.999)]
 _STRICT = ConfigDict(extra="forbid", protected_namespaces=())
-_EXAMPLE = {"title": "Stainless steel water bottle, 750 ml", "brand": "Thermos", "category": "Sports/Outdoor"}
+_EXAMPLE: dict[str, Any] = {
+    "title": "Stainless steel water bottle, 750 ml",
+    "brand": "Thermos",
+    "category": "Sports/Outdoor",
+}
 
 
 class QuotesRequest(BaseModel):
@@ -51,7 +55,10 @@ class QuotesRequest(BaseModel):
     confidence_level: Level | None = Field(None, description="another level than the model's own")
     comparables: int = Field(0, ge=0, le=20, description="similar known listings with each")
     model_version: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="a version that is active, canary or shadow; by default the service chooses"
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="a version that is active, canary or shadow; by default the service chooses",
     )
 
 

@@ -70,7 +70,8 @@ class Guard:
             self._on_refusal("role")
             raise ProblemError(
                 "forbidden",
-                f"expected a key with the role {role.name} or above, got {caller.role.name}: ask an admin for one",
+                f"expected a key with the role {role.name} or above, got {caller.role.name}: "
+                "ask an admin for one",
             )
         return caller
 

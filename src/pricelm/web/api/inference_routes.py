@@ -22,16 +22,27 @@ from pricelm.web.api.model_routes import Number
 from pricelm.web.api.pricing_routes import REFUSALS
 from pricelm.web.api.problems import Problem, ProblemError
 
-_KINDS = {"BYTES": str, "BOOL": bool, "FP32": (int, float), "FP64": (int, float)} | dict.fromkeys(
-    ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"), int
-)
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "BYTES": str,
+    "BOOL": bool,
+    "FP32": (int, float),
+    "FP64": (int, float),
+    "INT8": int,
+    "INT16": int,
+    "INT32": int,
+    "INT64": int,
+    "UINT8": int,
+    "UINT16": int,
+    "UINT32": int,
+    "UINT64": int,
+}
 _OUTPUTS = ("predicted_price", "price_lower", "price_upper")
 Name = Annotated[str, Path(max_length=64, description="name of the model")]
 
 router = APIRouter(
     prefix="/v2",
     tags=["open inference protocol"],
-    responses={**REFUSALS, 404: {"model": Problem}},  # type: ignore[dict-item, arg-type]
+    responses={**REFUSALS, 404: {"model": Problem}},
 )
 
 
@@ -84,7 +95,7 @@ async def metadata(request: Request, name: Name, caller: Viewer) -> dict[str, An
     """Tell which tensors the model takes and gives, and which versions answer."""
     models = _models(request, name)
     columns = models.cast.active.columns
-    kinds = {column: "FP64" for column in columns.numeric}
+    kinds = dict.fromkeys(columns.numeric, "FP64")
     return {
         "name": name,
         "versions": [str(one.version) for one in models.cast.everyone()],
@@ -139,7 +150,9 @@ async def _infer(
     wanted = [one.name for one in body.outputs] if body.outputs is not None else list(_OUTPUTS)
     for output in wanted:
         if output not in _OUTPUTS:
-            raise ProblemError("invalid", f"expected outputs among {', '.join(_OUTPUTS)}, got {output[:100]!r}")
+            raise ProblemError(
+                "invalid", f"expected outputs among {', '.join(_OUTPUTS)}, got {output[:100]!r}"
+            )
     listings = listings_of(body.inputs)
     guard: Guard = request.app.state.guard
     guard.spend(caller, len(listings))
@@ -192,7 +205,9 @@ def listings_of(tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
                     [CellProblem(row, tensor.name, f"expected {tensor.datatype}, got {type(cell).__name__}")]
                 )
             if tensor.name in listing:
-                raise ListingsRefused([CellProblem(row, tensor.name, "the tensor is given twice; give it once")])
+                raise ListingsRefused(
+                    [CellProblem(row, tensor.name, "the tensor is given twice; give it once")]
+                )
             listing[tensor.name] = cell
     return listings
 

@@ -84,7 +84,11 @@ def configure_logs(form: str, on_failure: Callable[[], None], stream: TextIO | N
     handler = CarefulHandler(stream, on_failure)
     plain = form == "text" or (form == "auto" and stream.isatty())
     handler.setFormatter(PlainLines() if plain else JsonLines())
-    for name, level in (("pricelm", logging.INFO), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
+    for name, level in (
+        ("pricelm", logging.INFO),
+        ("uvicorn", logging.WARNING),
+        ("asyncio", logging.WARNING),
+    ):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level)
@@ -102,7 +106,10 @@ def code_frames(error: BaseException) -> list[str]:
     ...     "secret" in " ".join(code_frames(error))
     False
     """
-    return [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__)][-8:]
+    return [
+        f"{frame.name} ({frame.filename}:{frame.lineno})"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ][-8:]
 
 
 def _document(record: logging.LogRecord) -> dict[str, Any]:

@@ -30,43 +30,79 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        known = {"registry": self._registry}
+        known = self._registry
         self.requests = Counter(
-            "pricelm_requests", "Requests answered.", ["route", "method", "status"], **known
+            "pricelm_requests", "Requests answered.", ["route", "method", "status"], registry=known
         )
         self.seconds = Histogram(
-            "pricelm_request_seconds", "Time to answer a request.", ["route"], buckets=_SECONDS, **known
+            "pricelm_request_seconds",
+            "Time to answer a request.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=known,
         )
-        self.quotes = Counter("pricelm_quotes", "Listings priced.", ["version"], **known)
-        self.refused = Counter("pricelm_refused", "Requests refused, by reason.", ["reason"], **known)
+        self.quotes = Counter("pricelm_quotes", "Listings priced.", ["version"], registry=known)
+        self.refused = Counter("pricelm_refused", "Requests refused, by reason.", ["reason"], registry=known)
         self.batch_rows = Histogram(
-            "pricelm_batch_rows", "Rows priced at once.", ["version"], buckets=_ROWS, **known
+            "pricelm_batch_rows", "Rows priced at once.", ["version"], buckets=_ROWS, registry=known
         )
         self.batch_tokens = Histogram(
-            "pricelm_batch_tokens", "Tokens priced at once.", ["version"], buckets=_TOKENS, **known
+            "pricelm_batch_tokens", "Tokens priced at once.", ["version"], buckets=_TOKENS, registry=known
         )
         self.batch_seconds = Histogram(
-            "pricelm_batch_seconds", "Time of a batch.", ["version"], buckets=_SECONDS, **known
+            "pricelm_batch_seconds", "Time of a batch.", ["version"], buckets=_SECONDS, registry=known
         )
-        live = {"multiprocess_mode": "livesum", **known}
         self.waiting_tokens = Gauge(
-            "pricelm_waiting_tokens", "Tokens that wait or are being priced.", ["version"], **live
+            "pricelm_waiting_tokens",
+            "Tokens that wait or are being priced.",
+            ["version"],
+            multiprocess_mode="livesum",
+            registry=known,
         )
-        self.waiting_requests = Gauge("pricelm_waiting_requests", "Requests that wait.", ["version"], **live)
-        self.cache_hits = Gauge("pricelm_cache_hits", "Texts found in the cache.", ["version"], **live)
-        self.cache_misses = Gauge("pricelm_cache_misses", "Texts not found in the cache.", ["version"], **live)
-        self.live = Gauge("pricelm_model_live", "Workers with this version.", ["version", "state"], **live)
+        self.waiting_requests = Gauge(
+            "pricelm_waiting_requests",
+            "Requests that wait.",
+            ["version"],
+            multiprocess_mode="livesum",
+            registry=known,
+        )
+        self.cache_hits = Gauge(
+            "pricelm_cache_hits",
+            "Texts found in the cache.",
+            ["version"],
+            multiprocess_mode="livesum",
+            registry=known,
+        )
+        self.cache_misses = Gauge(
+            "pricelm_cache_misses",
+            "Texts not found in the cache.",
+            ["version"],
+            multiprocess_mode="livesum",
+            registry=known,
+        )
+        self.live = Gauge(
+            "pricelm_model_live",
+            "Workers with this version.",
+            ["version", "state"],
+            multiprocess_mode="livesum",
+            registry=known,
+        )
         self.shadow = Histogram(
             "pricelm_shadow_log_difference",
             "Log price of the shadow minus that of the active version.",
             ["version"],
             buckets=_DIFFERENCES,
-            **known,
+            registry=known,
         )
         self.outcomes = Counter(
-            "pricelm_outcomes", "Known prices, by whether the interval held them.", ["version", "held"], **known
+            "pricelm_outcomes",
+            "Known prices, by whether the interval held them.",
+            ["version", "held"],
+            registry=known,
         )
-        self.lost_log_lines = Counter("pricelm_lost_log_lines", "Log lines that could not be written.", **known)
+        self.lost_log_lines = Counter(
+            "pricelm_lost_log_lines", "Log lines that could not be written.", registry=known
+        )
 
     def render(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""
@@ -75,7 +111,7 @@ class Metrics:
             return generate_latest(self._registry)
         _forget_dead_workers(Path(folder))
         together = CollectorRegistry()
-        MultiProcessCollector(together, path=folder)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(together, path=folder)
         return generate_latest(together)
 
 
@@ -84,7 +120,7 @@ def _forget_dead_workers(folder: Path) -> None:
     for file in folder.glob("gauge_live*_*.db"):
         process = int(file.stem.rsplit("_", 1)[1])
         if not _is_alive(process):
-            mark_process_dead(process, path=str(folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(process, path=str(folder))
 
 
 def _is_alive(process: int) -> bool:

@@ -23,7 +23,7 @@ _MORE: dict[int | str, dict[str, object]] = {
 }
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of the version")]
 
-router = APIRouter(prefix="/v1/models", tags=["models"], responses={**REFUSALS, **_MORE})  # type: ignore[arg-type]
+router = APIRouter(prefix="/v1/models", tags=["models"], responses={**REFUSALS, **_MORE})
 
 
 @router.get("", summary="List versions")

@@ -27,7 +27,9 @@ async def ready(request: Request) -> Condition:
     """Answer 200 if a model is loaded; ``reason`` tells if a newer version could not be."""
     models: LiveModels = request.app.state.models
     if not models.is_ready:
-        raise ProblemError("not-ready", "no model is loaded yet: try again in a moment", retry_after_seconds=1)
+        raise ProblemError(
+            "not-ready", "no model is loaded yet: try again in a moment", retry_after_seconds=1
+        )
     problems = [f"version {version} could not be loaded" for version in models.problems]
     return Condition(status="ready", reason="; ".join(problems))
 

@@ -31,7 +31,7 @@ TimeLimit = Annotated[
     Header(alias="X-Timeout-Ms", ge=1, le=600_000, description="time for this request, in milliseconds"),
 ]
 
-router = APIRouter(prefix="/v1", tags=["pricing"], responses=REFUSALS)  # type: ignore[arg-type]
+router = APIRouter(prefix="/v1", tags=["pricing"], responses=REFUSALS)
 
 
 @router.post("/quotes", response_model=bodies.QuotesAnswer, summary="Price listings")
@@ -61,7 +61,7 @@ async def explanations(
     request: Request, body: bodies.ExplanationsRequest, caller: Viewer, timeout_ms: TimeLimit = None
 ) -> JSONResponse:
     """Find the words that moved the prices of 1 to 20 listings: each is left out in turn."""
-    _spend(request, caller, len(body.listings) * (body.max_words + 1))
+    _spend(request, caller, len(body.listings), work=body.max_words + 1)
     pricing: LivePricing = request.app.state.pricing
     found = await pricing.explanations(
         body.listings, body.max_words, None if timeout_ms is None else timeout_ms / 1000
@@ -85,7 +85,7 @@ async def outcomes(request: Request, body: bodies.OutcomesRequest, caller: Analy
     return JSONResponse({"kept": len(prices), "versions": list(said)})
 
 
-def _spend(request: Request, caller: Viewer, listings: int) -> None:
+def _spend(request: Request, caller: Viewer, listings: int, work: int = 1) -> None:
     guard: Guard = request.app.state.guard
-    guard.spend(caller, listings)
+    guard.spend(caller, listings * work)
     request.scope["pricelm.facts"]["listings"] = listings

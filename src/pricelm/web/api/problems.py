@@ -128,8 +128,8 @@ def as_problem(error: Exception) -> ProblemError | None:
         return ProblemError(kind, str(error), retry_after_seconds=error.retry_after_seconds)
     if isinstance(error, StoreError):
         return ProblemError("store-unavailable", str(error), retry_after_seconds=1)
-    for kind, name in _BY_ERROR:
-        if isinstance(error, kind):
+    for known, name in _BY_ERROR:
+        if isinstance(error, known):
             return ProblemError(name, str(error))
     return None
 
@@ -148,7 +148,14 @@ def validation_problem(error: RequestValidationError) -> ProblemError:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         where = next(one for one in found if one["type"] == "json_invalid")["loc"][-1]
-        return ProblemError("bad-request", f"expected a body of JSON, and it breaks off or errs at character {where}")
+        return ProblemError(
+            "bad-request", f"expected a body of JSON, and it breaks off or errs at character {where}"
+        )
+    if any(one["loc"] == ("body",) and isinstance(one.get("input"), bytes) for one in found):
+        return ProblemError(
+            "media-type",
+            "expected a JSON body with the header 'Content-Type: application/json', got another one",
+        )
     places = [_place(one) for one in found[:_MOST_ERRORS]]
     first = places[0]
     row = "" if first.row is None else f"row {first.row}, "
@@ -174,7 +181,9 @@ _JSON_NAMES = {
 async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
     """Answer a request whose body or parameters are wrong."""
     assert isinstance(error, RequestValidationError)
-    return problem_response(validation_problem(error), path=request.url.path, request_id=request_id_of(request))
+    return problem_response(
+        validation_problem(error), path=request.url.path, request_id=request_id_of(request)
+    )
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -182,7 +191,8 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = _BY_STATUS.get(error.status_code, "bad-request")
     words = {
-        "not-found": f"expected a path of this service, got {request.url.path[:200]}: GET /openapi.json has them",
+        "not-found": f"expected a path of this service, got {request.url.path[:200]}: "
+        "GET /openapi.json has them",
         "method-not-allowed": f"expected another method than {request.method}: GET /openapi.json has them",
     }.get(kind, "expected a body of JSON, got something that cannot be read")
     response = problem_response(
@@ -195,7 +205,9 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def on_known_error(request: Request, error: Exception) -> JSONResponse:
     """Answer an error that pricelm raised on purpose."""
-    known = as_problem(error) or ProblemError("internal", "an error that should not reach this far; see the log")
+    known = as_problem(error) or ProblemError(
+        "internal", "an error that should not reach this far; see the log"
+    )
     return problem_response(known, path=request.url.path, request_id=request_id_of(request))
 
 
