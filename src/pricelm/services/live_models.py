@@ -20,8 +20,8 @@ from pricelm.core.errors import PricelmError
 from pricelm.core.nouns import PriceEstimate, PriceInterval, Quote
 from pricelm.services.listing_rows import Cell, row_text, rows_to_frame
 from pricelm.services.model_registry import AT_WORK, ModelRegistry, VersionRecord, check_unchanged
-from pricelm.services.served import Served
 from pricelm.serving.batching import BatchLimits, TokenBatcher
+from pricelm.serving.predictor import ServedModel
 
 _LOG = logging.getLogger("pricelm.service")
 # what a row costs beside its tokens: the members that count no tokens, and the table around it
@@ -59,7 +59,7 @@ class LoadedVersion:
     ----------
     record : VersionRecord
         The version.
-    served : Served
+    served : ServedModel
         Its model.
     limits : BatchLimits
         Bounds of its queue.
@@ -70,7 +70,7 @@ class LoadedVersion:
     def __init__(
         self,
         record: VersionRecord,
-        served: Served,
+        served: ServedModel,
         limits: BatchLimits,
         observe: Callable[[int, int, float], None],
     ) -> None:
@@ -200,7 +200,7 @@ class LiveModels:
     def __init__(
         self,
         registry: ModelRegistry,
-        load: Callable[[Path], Served],
+        load: Callable[[Path], ServedModel],
         limits: BatchLimits,
         observe: Callable[[int, int, int, float], None],
     ) -> None:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pricelm.core.errors import ConfigError
 from pricelm.serving.batching import BatchLimits
+from pricelm.serving.options import ServingOptions, available_cores
 
 DEFAULT_STORE = "sqlite:///pricelm.db"
 
@@ -38,6 +39,13 @@ class ServiceSettings(BaseSettings):
     models_folder: Path | None = Field(
         None, description="folder whose bundles may be registered over HTTP; without it none may"
     )
+    precision: Literal["auto", "fp32", "int8"] = Field(
+        "auto", description="arithmetic of the language member; auto takes int8 where it was exported"
+    )
+    threads: int | None = Field(
+        None, ge=1, description="threads of one worker; by default the cores shared out among the workers"
+    )
+    cached_texts: int = Field(20_000, ge=0, description="texts whose price a worker remembers")
     batch_tokens: int = Field(4096, ge=1, description="tokens that are priced at once")
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait, a bound on memory")
     queue_seconds: float = Field(0.5, gt=0, description="longest wait until a request has its first turn")
@@ -60,6 +68,12 @@ class ServiceSettings(BaseSettings):
     def batch_limits(self) -> BatchLimits:
         """The limits of dynamic batching."""
         return BatchLimits(self.batch_tokens, self.queue_tokens, self.queue_seconds, self.timeout_seconds)
+
+    @property
+    def serving_options(self) -> ServingOptions:
+        """How each worker runs the model."""
+        threads = self.threads or max(1, available_cores() // self.workers)
+        return ServingOptions(self.precision, threads, cached_texts=self.cached_texts)
 
     @property
     def is_loopback(self) -> bool:

@@ -134,5 +134,8 @@ def _show(models: LiveModels, metrics: Metrics) -> None:
     for one in models.cast.everyone():
         label = str(one.version)
         metrics.live.labels(label, one.record.state).set(1)
+        cache = one.served.cache_statistics()
+        metrics.cache_hits.labels(label).set(cache.hits)
+        metrics.cache_misses.labels(label).set(cache.misses)
         metrics.waiting_tokens.labels(label).set(one.batcher.waiting_tokens)
         metrics.waiting_requests.labels(label).set(one.batcher.waiting_requests)
