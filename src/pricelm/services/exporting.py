@@ -12,7 +12,7 @@ import pandas as pd
 
 from pricelm.catalog.readers import read_listings
 from pricelm.catalog.validation import check_listings
-from pricelm.core.errors import BundleError, ConfigError, DataError
+from pricelm.core.errors import ConfigError, DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.models.bundle import load_model
 from pricelm.models.fingerprint import software_versions
