@@ -69,6 +69,7 @@ def describe(settings: ServiceSettings, metrics: Metrics) -> FastAPI:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(PricelmError, on_known_error)
     app.add_exception_handler(ProblemError, on_known_error)
+    app.add_exception_handler(Exception, on_known_error)  # answered here, logged by the gate
     return app
 
 

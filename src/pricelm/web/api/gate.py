@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.web.api.logs import code_frames
 from pricelm.web.api.metrics import Metrics
-from pricelm.web.api.problems import ProblemError, as_problem, problem_response
+from pricelm.web.api.problems import ProblemError, as_problem, problem_response, unforeseen
 
 _LOG = logging.getLogger("pricelm.http")
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -143,9 +143,7 @@ class Gate:
                     "frames": code_frames(error),
                 },
             )
-            known = ProblemError(
-                "internal", "something unexpected went wrong; the log has more under this request's id"
-            )
+            known = unforeseen()
         await visit.refuse(known)
 
     def _record(self, visit: _Visit) -> None:

@@ -203,11 +203,16 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-async def on_known_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer an error that pricelm raised on purpose."""
-    known = as_problem(error) or ProblemError(
-        "internal", "an error that should not reach this far; see the log"
+def unforeseen() -> ProblemError:
+    """Return the problem of an error that nobody foresaw."""
+    return ProblemError(
+        "internal", "something unexpected went wrong; the log has more under this request's id"
     )
+
+
+async def on_known_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer an error that pricelm raised on purpose, and any other without telling what was in it."""
+    known = as_problem(error) or unforeseen()
     return problem_response(known, path=request.url.path, request_id=request_id_of(request))
 
 
