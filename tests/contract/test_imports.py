@@ -36,7 +36,8 @@ HEAVY = (
     "onnxruntime",
 )
 COMMANDS = (
-    "train", "evaluate", "predict", "quote", "export", "backbones", "demo", "doctor", "serve", "keys", "models",
+    "train", "evaluate", "predict", "quote", "export", "backbones", "demo", "doctor", "serve",
+    "keys", "models",
 )  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys

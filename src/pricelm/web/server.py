@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -70,6 +71,9 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
             Multiprocess(config, [listener]).run()
         else:
             config.app = functools.partial(worker_app, settings, metrics)
+            # uvicorn sends itself the signal again once it has stopped in good order
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: None)
             uvicorn.Server(config).run([listener])
     finally:
         listener.close()
