@@ -65,7 +65,7 @@ class ServiceProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(30)
+                self.process.wait(120)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise
@@ -119,7 +119,7 @@ class Load:
             thread.join()
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = 300) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not happened():

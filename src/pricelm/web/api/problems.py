@@ -140,6 +140,7 @@ _BY_ERROR: tuple[tuple[type[PricelmError], str], ...] = (
     (BundleError, "bundle-refused"),
     (DataError, "invalid"),
 )
+_COUNTED = {"overloaded": "queue", "deadline": "deadline"}
 _BY_STATUS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
@@ -213,6 +214,8 @@ def unforeseen() -> ProblemError:
 async def on_known_error(request: Request, error: Exception) -> JSONResponse:
     """Answer an error that pricelm raised on purpose, and any other without telling what was in it."""
     known = as_problem(error) or unforeseen()
+    if known.kind in _COUNTED:
+        request.app.state.metrics.refused.labels(_COUNTED[known.kind]).inc()
     return problem_response(known, path=request.url.path, request_id=request_id_of(request))
 
 
