@@ -32,7 +32,7 @@ def bundle(model: PriceModel, tmp_path: Path) -> Path:
 
 
 def damage(monkeypatch: pytest.MonkeyPatch, name: str, factor: float) -> None:
-    """Let a writer of graphs write one whose largest fp32 weight is wrong by a factor."""
+    """Let a writer of graphs write one whose fp32 weights are all wrong by a factor."""
     import onnx
     from onnx import numpy_helper
 
@@ -46,10 +46,9 @@ def damage(monkeypatch: pytest.MonkeyPatch, name: str, factor: float) -> None:
         write(source, file)
         graph = onnx.load(str(file))
         weights = [w for w in graph.graph.initializer if w.data_type == onnx.TensorProto.FLOAT]
-        largest = max(weights, key=lambda weight: numpy_helper.to_array(weight).size)
-        largest.CopyFrom(
-            numpy_helper.from_array(numpy_helper.to_array(largest) * np.float32(factor), largest.name)
-        )
+        for weight in weights:
+            wrong = numpy_helper.to_array(weight) * np.float32(factor)
+            weight.CopyFrom(numpy_helper.from_array(wrong.astype(np.float32), weight.name))
         onnx.save(graph, str(file))
 
     monkeypatch.setattr(f"{module}.{attribute}", broken)
