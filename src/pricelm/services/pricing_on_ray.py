@@ -1,0 +1,164 @@
+"""Pricing on a Ray cluster: the same chunks through Ray Data, in the same order.
+
+One task reads the listings on the machine of the caller, and any number of tasks price chunks on all
+machines. What goes between them are rows of one cell, a chunk or the error that ended the reading. It is
+imported only where Ray was asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import ray
+from ray.data import DataContext, Datasource, ReadTask
+from ray.data.block import BlockMetadata
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pricelm.core.errors import BundleError, PricelmError
+from pricelm.core.protocols import Progress
+from pricelm.services.predictors import bundle_digest, open_predictor
+from pricelm.services.pricing import ChunkPricer, ListingChunk, PricedChunk, PricingJob, listing_chunks
+
+_CELL = "chunk"
+# A lost machine costs each of its chunks a try; a chunk that ends every process must not try for ever.
+_MOST_RETRIES = 10
+
+
+def priced_on_ray(job: PricingJob, progress: Progress, finished: Sequence[str] = ()) -> Iterator[PricedChunk]:
+    """Price listings on a cluster, in order.
+
+    Parameters
+    ----------
+    job : PricingJob
+        What to price with what; every machine must see the bundle under the same path.
+    progress : Progress
+        Told about the cluster.
+    finished : sequence of str
+        Digests of the chunks that are priced already.
+
+    Yields
+    ------
+    PricedChunk
+        The others, in order.
+
+    Raises
+    ------
+    PricelmError
+        What reading or pricing raised, wherever it was.
+    """
+    job = _anywhere(job)
+    with _connected(progress), DataContext.current(_context()):
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        dataset = ray.data.read_datasource(
+            _Listings(partial(_read_rows, job, tuple(finished), Path.cwd())),
+            override_num_blocks=1,
+            # The reader mostly waits for those who price, so no core is kept for it.
+            num_cpus=0,
+            ray_remote_args={"scheduling_strategy": here, "max_retries": _MOST_RETRIES},
+        ).map_batches(
+            partial(_priced_row, job=job, digest=bundle_digest(job.model)),
+            batch_size=1,
+            batch_format="pandas",
+            num_cpus=1,
+            max_retries=_MOST_RETRIES,
+        )
+        for block in dataset.iter_batches(batch_size=None, batch_format="pandas", prefetch_batches=0):
+            for cell in block[_CELL]:
+                if isinstance(cell, PricelmError):
+                    raise cell
+                yield cell
+
+
+class _Listings(Datasource):
+    """The listings as a source of one task that yields chunk after chunk."""
+
+    def __init__(self, read: Callable[[], Iterator[pd.DataFrame]]) -> None:
+        self._read = read
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        return None
+
+    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
+        about = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+        return [ReadTask(self._read, about)]
+
+
+def _read_rows(job: PricingJob, finished: tuple[str, ...], folder: Path) -> Iterator[pd.DataFrame]:
+    # An error travels as a row, behind what was read before it: Ray would wrap it, and drop what is priced.
+    try:
+        # the address of a database file may be relative
+        with chdir(folder):
+            for chunk in listing_chunks(job, finished):
+                yield _row(chunk)
+    except PricelmError as error:
+        yield _row(error)
+
+
+def _priced_row(rows: pd.DataFrame, *, job: PricingJob, digest: str) -> pd.DataFrame:
+    cell: ListingChunk | PricelmError = rows[_CELL].iloc[0]
+    if isinstance(cell, PricelmError):
+        return rows
+    try:
+        return _row(_pricer(job, digest).price(cell))
+    except PricelmError as error:
+        return _row(error)
+
+
+@lru_cache(maxsize=1)
+def _pricer(job: PricingJob, digest: str) -> ChunkPricer:
+    """Return the pricer of this process; it is kept from task to task."""
+    if bundle_digest(job.model) != digest:
+        raise BundleError(
+            f"expected the same bundle on every machine, but {job.model} on {platform.node()} is "
+            "another one; copy it there, or put it into a folder that all machines share"
+        )
+    return ChunkPricer(open_predictor(job.model, image_root=job.image_root), keep_columns=job.keep_columns)
+
+
+def _anywhere(job: PricingJob) -> PricingJob:
+    """Return a job whose paths mean the same in any folder."""
+    listings = job.listings if "://" in str(job.listings) else Path(job.listings).resolve()
+    pictures = (job.image_root or Path()).resolve()
+    return replace(job, model=job.model.resolve(), listings=listings, image_root=pictures)
+
+
+def _context() -> DataContext:
+    context = DataContext.get_current().copy()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    # Ray gathers rows up to this size into a block, and a block is what a task is given: here, one chunk.
+    context.target_max_block_size = 1
+    return context
+
+
+@contextmanager
+def _connected(progress: Progress) -> Iterator[None]:
+    """Connect to the cluster that RAY_ADDRESS or this machine tells of, or make this machine one."""
+    ours = not ray.is_initialized()
+    if ours:
+        # Ray would report to its makers over the network.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        progress.start("connecting to Ray", 0)
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+    try:
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        cores = int(ray.cluster_resources().get("CPU", 0))
+        progress.say(f"{cores} cores on {len(nodes)} machine{'s' * (len(nodes) != 1)} of the Ray cluster")
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _row(cell: object) -> pd.DataFrame:
+    return pd.DataFrame({_CELL: [cell]})
