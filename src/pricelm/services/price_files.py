@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -23,6 +24,15 @@ from pricelm.core.errors import ConfigError, DataError, ReadError
 
 SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _ROW_GROUP_BYTES = 32 << 20
+_NO_DRAFT = (
+    pa.ArrowException,
+    csv.Error,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    StopIteration,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class PriceDraft:
         if path.exists() and path.stat().st_size:
             try:
                 self._remember_columns(path)
-            except (pa.ArrowException, csv.Error, EOFError, StopIteration, ValueError) as error:
+            except _NO_DRAFT as error:
                 raise ReadError(f"{path}: expected a draft of prices, got {error}; remove it") from error
         self._file: IO[bytes] = path.open("ab")
 

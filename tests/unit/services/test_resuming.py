@@ -124,7 +124,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
 
 
 def killed_at(moment: int, request: PredictionRequest, torn: bool) -> bool:
-    """Price in a process that is killed when it goes to the disk for the n-th time; False if it ended well."""
+    """Price in a process that is killed at its n-th way to the disk; False if it ended well."""
     child = os.fork()
     if not child:
         try:
@@ -187,10 +187,10 @@ def test_ctrl_c_says_what_is_kept(
     model: WordCounter, request_for: Callable[..., PredictionRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = request_for()
-    with pytest.raises(KeyboardInterrupt, match="10 listings are priced and kept in .*unfinished"):
+    with pytest.raises(KeyboardInterrupt, match=r"10 listings are priced and kept in .*unfinished"):
         stop_after(2, request, monkeypatch, KeyboardInterrupt())
     shutil.rmtree(request.out.parent)
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         stop_after(0, request, monkeypatch, KeyboardInterrupt())
     assert files_in(request.out.parent) == {}, "nothing was finished, so nothing is left"
 
