@@ -8,10 +8,9 @@ imported only where Ray was asked for.
 from __future__ import annotations
 
 import logging
-import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from ray.data import DataContext, Datasource, ReadTask
 from ray.data.block import BlockMetadata
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from pricelm.core.cluster import ray_cluster
 from pricelm.core.errors import BundleError, PricelmError
 from pricelm.core.protocols import Progress
 from pricelm.services.predictors import bundle_digest, open_predictor
@@ -56,7 +56,8 @@ def priced_on_ray(job: PricingJob, progress: Progress, finished: Sequence[str] =
         What reading or pricing raised, wherever it was.
     """
     job = _anywhere(job)
-    with _connected(progress), DataContext.current(_context()):
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    with ray_cluster(progress), DataContext.current(_context()):
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         dataset = ray.data.read_datasource(
             _Listings(partial(_read_rows, job, tuple(finished), Path.cwd())),
@@ -138,26 +139,6 @@ def _context() -> DataContext:
     # Ray gathers rows up to this size into a block, and a block is what a task is given: here, one chunk.
     context.target_max_block_size = 1
     return context
-
-
-@contextmanager
-def _connected(progress: Progress) -> Iterator[None]:
-    """Connect to the cluster that RAY_ADDRESS or this machine tells of, or make this machine one."""
-    ours = not ray.is_initialized()
-    if ours:
-        # Ray would report to its makers over the network.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
-        progress.start("connecting to Ray", 0)
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    try:
-        nodes = [node for node in ray.nodes() if node["Alive"]]
-        cores = int(ray.cluster_resources().get("CPU", 0))
-        progress.say(f"{cores} cores on {len(nodes)} machine{'s' * (len(nodes) != 1)} of the Ray cluster")
-        yield
-    finally:
-        if ours:
-            ray.shutdown()
 
 
 def _row(cell: object) -> pd.DataFrame:

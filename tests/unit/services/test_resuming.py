@@ -24,7 +24,6 @@ from pricelm.core.errors import DataError, OutputError
 from pricelm.core.nouns import PriceEstimate, PriceInterval
 from pricelm.services import predicting, unfinished
 from pricelm.services.predicting import PredictionRequest, predict_prices
-from pricelm.services.price_files import SUFFIXES
 from pricelm.services.pricing import chunk_digest
 from pricelm.services.unfinished import UnfinishedPrices
 
@@ -72,10 +71,11 @@ def request_for(tmp_path: Path) -> Callable[..., PredictionRequest]:
     return make
 
 
-def write_listings(path: Path, change: str = "") -> None:
-    rows = [f"S{number},{'x' * (number + 1)}" for number in range(ROWS)]
-    rows[3], rows[11] = "S3,", "S11,a,b,c"
-    path.write_text("\n".join(["sku,name", *rows, change]))
+def write_listings(path: Path, change: str = "", *, rows: int = ROWS) -> None:
+    """Write listings, the fourth without a name and the twelfth with too many fields."""
+    lines = [f"S{number},{'x' * (number + 1)}" for number in range(rows)]
+    lines[3], lines[11] = "S3,", "S11,a,b,c"
+    path.write_text("\n".join(["sku,name", *lines, change]))
 
 
 def stop_after(
@@ -99,13 +99,16 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes that it forks")
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("torn", [False, True], ids=["killed", "power lost"])
+@pytest.mark.parametrize(
+    ("suffix", "torn"), [(".csv", False), (".parquet", False), (".jsonl.gz", True), (".parquet", True)]
+)
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
     model: WordCounter, request_for: Callable[..., PredictionRequest], suffix: str, torn: bool
 ) -> None:
-    predict_prices(request_for(f"whole/prices{suffix}"))
-    expected = files_in(request_for(f"whole/prices{suffix}").out.parent)
+    request = request_for(f"whole/prices{suffix}")
+    write_listings(Path(request.listings), rows=13)
+    predict_prices(request)
+    expected = files_in(request.out.parent)
     assert set(expected) == {f"prices{suffix}", "rejected.csv"}
     request = request_for(f"out/prices{suffix}")
     moments = 0
