@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from pricelm.cli.options import (
+    EngineName,
+    EngineOption,
     ImagesOption,
     JsonOption,
     ListingsArgument,
@@ -91,6 +93,11 @@ def train(
             metavar="FILE.json", help="Tuning settings that replace the preset's.", show_default=False
         ),
     ] = None,
+    engine: EngineOption = EngineName.local,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that tune together, each on its share.", show_default="1"),
+    ] = None,
     tracker: Annotated[
         list[TrackerName] | None,
         typer.Option(
@@ -109,7 +116,8 @@ def train(
     from pricelm.cli.tables import counts_line, evaluation_view, places_view
     from pricelm.services.training import TrainingOptions, TrainingRequest, read_tuning, train_model
 
-    given = {"method": method, "head": head}
+    elsewhere = None if engine is EngineName.local else engine.value
+    given = {"method": method, "head": head, "engine": elsewhere, "processes": processes}
     named = {name: value for name, value in given.items() if value is not None}
     options = TrainingOptions(
         preset=preset.value,

@@ -258,7 +258,7 @@ def change_first(request: PredictionRequest) -> PredictionRequest:
 
 def change_shorter(request: PredictionRequest) -> PredictionRequest:
     path = Path(request.listings)
-    path.write_text("\n".join(path.read_text().splitlines()[:8]))
+    path.write_text("\n".join(path.read_text().splitlines()[:6]))
     return request
 
 
