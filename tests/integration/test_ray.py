@@ -109,8 +109,10 @@ def test_what_was_begun_here_is_finished_there(
     def stop() -> None:
         raise KeyboardInterrupt
 
-    local = PredictionRequest(fast_bundle, listings, tmp_path / "a.parquet", chunk_rows=500)
-    other = replace(local, out=tmp_path / "b.parquet", keep_columns=False)
+    copy = tmp_path / "copy.csv"
+    copy.write_text(listings.read_text())
+    local = PredictionRequest(fast_bundle, copy, tmp_path / "a.parquet", chunk_rows=500)
+    other = replace(local, out=tmp_path / "b.parquet")
     predict_prices(local)
     with pytest.raises(KeyboardInterrupt, match="kept in"):
         predict_prices(other, Meanwhile(2, stop))
@@ -122,16 +124,10 @@ def test_what_was_begun_here_is_finished_there(
     # what changes meanwhile is noticed by the task that reads, and told to the one who waits
     with pytest.raises(KeyboardInterrupt):
         predict_prices(other, Meanwhile(2, stop))
-    changed = tmp_path / "changed.csv"
-    changed.write_text(listings.read_text().replace("S9-00003", "S9-changed"))
-    listings_now = listings.read_text()
-    try:
-        listings.write_text(changed.read_text())
-        notes = Notes()
-        predict_prices(replace(other, engine="ray"), notes)
-    finally:
-        listings.write_text(listings_now)
-    assert any("the listings changed" in line for line in notes.said)
+    copy.write_text(copy.read_text().replace("S9-00003", "S9-changed"))
+    notes = Notes()
+    predict_prices(replace(other, engine="ray"), notes)
+    assert any("the listings changed" in line for line in notes.said), notes.said
 
     (tmp_path / "wrong.csv").write_text("a,b\n1,2\n")
     wrong = replace(local, listings=tmp_path / "wrong.csv", out=tmp_path / "c.csv", engine="ray")

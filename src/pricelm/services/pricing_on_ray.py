@@ -20,7 +20,6 @@ import pandas as pd
 import ray
 from ray.data import DataContext, Datasource, ReadTask
 from ray.data.block import BlockMetadata
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pricelm.core.cluster import ray_cluster
 from pricelm.core.errors import BundleError, PricelmError
@@ -29,8 +28,7 @@ from pricelm.services.predictors import bundle_digest, open_predictor
 from pricelm.services.pricing import ChunkPricer, ListingChunk, PricedChunk, PricingJob, listing_chunks
 
 _CELL = "chunk"
-# A lost machine costs each of its chunks a try; a chunk that ends every process must not try for ever.
-_MOST_RETRIES = 10
+_NODE_LABEL = "ray.io/node-id"
 
 
 def priced_on_ray(job: PricingJob, progress: Progress, finished: Sequence[str] = ()) -> Iterator[PricedChunk]:
@@ -58,19 +56,17 @@ def priced_on_ray(job: PricingJob, progress: Progress, finished: Sequence[str] =
     job = _anywhere(job)
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     with ray_cluster(progress), DataContext.current(_context()):
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         dataset = ray.data.read_datasource(
             _Listings(partial(_read_rows, job, tuple(finished), Path.cwd())),
             override_num_blocks=1,
             # The reader mostly waits for those who price, so no core is kept for it.
             num_cpus=0,
-            ray_remote_args={"scheduling_strategy": here, "max_retries": _MOST_RETRIES},
+            label_selector={_NODE_LABEL: ray.get_runtime_context().get_node_id()},
         ).map_batches(
             partial(_priced_row, job=job, digest=bundle_digest(job.model)),
             batch_size=1,
             batch_format="pandas",
             num_cpus=1,
-            max_retries=_MOST_RETRIES,
         )
         for block in dataset.iter_batches(batch_size=None, batch_format="pandas", prefetch_batches=0):
             for cell in block[_CELL]:
