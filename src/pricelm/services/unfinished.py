@@ -74,6 +74,8 @@ class UnfinishedPrices:
     ----------
     chunks : list of FinishedChunk
         What is finished.
+    rows : int
+        Listings that are priced.
     changed : list of str
         The names in ``job`` for which an earlier run was thrown away.
 
@@ -87,16 +89,12 @@ class UnfinishedPrices:
         self.target = target
         self.job = dict(job)
         self.chunks: list[FinishedChunk] = []
+        self.rows = 0
         self.changed: list[str] = []
         self.folder = target.with_name(f".{target.name}.unfinished")
         self.form = price_format(target)
         self._lock: BinaryIO | None = None
         self._draft: PriceDraft | None = None
-
-    @property
-    def rows(self) -> int:
-        """Listings that are priced."""
-        return sum(chunk.rows for chunk in self.chunks)
 
     @property
     def abstained(self) -> int:
@@ -158,12 +156,13 @@ class UnfinishedPrices:
         except OSError as error:
             raise self._failure(error) from error
         self.chunks.append(chunk)
+        self.rows += chunk.rows
 
     def start_anew(self) -> None:
         """Throw away what is there."""
         if self._draft is not None:
             self._draft.close()
-        self.chunks = []
+        self.chunks, self.rows = [], 0
         try:
             for name in (_JOURNAL, _DRAFT, _REJECTED):
                 (self.folder / name).unlink(missing_ok=True)
@@ -192,7 +191,7 @@ class UnfinishedPrices:
         if not chunks or self.changed or not self._cut_back(chunks[-1], end):
             self.start_anew()
             return
-        self.chunks = chunks
+        self.chunks, self.rows = chunks, sum(chunk.rows for chunk in chunks)
 
     def _cut_back(self, last: FinishedChunk, journal_bytes: int) -> bool:
         """Cut the files back to the end of a chunk; False if they do not hold what the journal says."""
@@ -248,6 +247,8 @@ def _locked(path: Path, target: Path) -> BinaryIO:
         raise OutputError(
             f"another pricelm is writing {target}; wait for it, end it, or name another file"
         ) from None
+    except OSError:  # some network folders know no locks
+        pass
     return file
 
 
