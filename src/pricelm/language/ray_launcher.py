@@ -7,6 +7,7 @@ all go on from the last checkpoint.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -80,7 +81,7 @@ class _Run(threading.Thread):
         self._folder, self._processes = folder, job.config.processes
         self._trainer = TorchTrainer(
             _train_here,
-            train_loop_config={"folder": str(folder)},
+            train_loop_config={"folder": str(folder), "here": str(Path.cwd())},
             scaling_config=ScalingConfig(
                 num_workers=self._processes,
                 use_gpu=ray.cluster_resources().get("GPU", 0) >= self._processes,
@@ -136,6 +137,9 @@ def _train_here(options: dict[str, str]) -> None:
     folder = Path(options["folder"])
     if any(folder.glob("failure-*.json")):
         return  # another try would end as the one before; the error is there to be told
+    # Ray Train starts it in a folder of its own, and the path of a backbone may be relative.
+    if Path(options["here"]).is_dir():
+        os.chdir(options["here"])
     rank = get_context().get_world_rank()
     with (folder / _PROGRESS).open("a", encoding="utf-8") as lines:
         try:
