@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.datasets import LOADERS, BenchmarkSet
+from benchmarks.datasets import BACKBONES, LOADERS, BenchmarkSet
 from benchmarks.grouping import SEED
 from benchmarks.results import Document, Row, passes, versions
 from benchmarks.tuning_tables import tuning_tables
@@ -26,7 +26,6 @@ from pricelm.models.preparation import prepare_training
 from pricelm.models.text import FeatureColumns, compose_text
 
 SETS = ("mercari", "electronics", "zh_listings")
-BACKBONES = {"en": "minilm", "zh": "multilingual-e5"}
 ERROR_BAR, SHARE_BAR, HEAD_BAR = "<= 1.02", "< 0.02", "< 180"
 HEAD_TOKENS = 64
 _TEST_ROWS_OF_HEAD = 100

@@ -29,7 +29,7 @@ HEAVY = (
     "sqlalchemy",
     "optuna",
 )
-COMMANDS = ("train", "tune", "evaluate", "predict", "quote", "backbones", "demo", "doctor")
+COMMANDS = ("train", "tune", "evaluate", "predict", "quote", "backbones", "demand", "demo", "doctor")
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]

@@ -9,6 +9,7 @@ import typer
 import pricelm
 from pricelm.cli.backbones import backbones
 from pricelm.cli.compare import compare
+from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, tune, compare, evaluate, predict, quote, backbones, demo, doctor):
+for command in (train, tune, compare, evaluate, predict, quote, backbones, demand, demo, doctor):
     app.command()(command)
 
 
