@@ -28,8 +28,21 @@ HEAVY = (
     "pyarrow",
     "sqlalchemy",
     "optuna",
+    "onnx",
+    "onnxruntime",
 )
-COMMANDS = ("train", "tune", "evaluate", "predict", "quote", "backbones", "demand", "demo", "doctor")
+COMMANDS = (
+    "train",
+    "tune",
+    "evaluate",
+    "predict",
+    "quote",
+    "export",
+    "backbones",
+    "demand",
+    "demo",
+    "doctor",
+)
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]
@@ -108,7 +121,7 @@ def test_only_the_language_room_imports_torch_at_module_level(path: Path) -> Non
     room = path.relative_to(ROOT / "src" / "pricelm").parts[0]
     imported = module_level_imports(ast.parse(path.read_text(encoding="utf-8")))
     if room != "language":
-        assert not imported & {"torch", "transformers", "accelerate", "tokenizers"}
+        assert not imported & {"torch", "transformers", "accelerate", "tokenizers", "onnx", "onnxruntime"}
 
 
 @pytest.mark.parametrize(

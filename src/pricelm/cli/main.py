@@ -14,6 +14,7 @@ from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
+from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
 from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
@@ -29,7 +30,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, tune, compare, evaluate, predict, quote, backbones, demand, demo, doctor):
+for command in (
+    train,
+    tune,
+    compare,
+    evaluate,
+    predict,
+    quote,
+    export,
+    backbones,
+    demand,
+    demo,
+    doctor,
+):
     app.command()(command)
 
 

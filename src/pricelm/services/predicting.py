@@ -19,9 +19,15 @@ from pricelm.core.extras import require_installed
 from pricelm.core.protocols import Progress, Silence
 from pricelm.models.fingerprint import software_versions
 from pricelm.services.picture_folder import picture_folder, picture_line
-from pricelm.services.predictors import bundle_digest, open_predictor
 from pricelm.services.price_files import price_format
-from pricelm.services.pricing import ChunkPricer, InputChanged, PricedChunk, PricingJob, listing_chunks
+from pricelm.services.pricing import (
+    ChunkPricer,
+    InputChanged,
+    PricedChunk,
+    PricingJob,
+    listing_chunks,
+    predictor_for,
+)
 from pricelm.services.unfinished import UnfinishedPrices
 
 ENGINES = ("local", "ray")
@@ -184,8 +190,8 @@ def _prepared(request: PredictionRequest, progress: Progress) -> tuple[PricingJo
     """Return what is to be priced with what, and the engine that does it, after a look at the model."""
     progress.start(f"loading {request.model.name}", 0)
     folder = picture_folder(request.listings, request.image_root)
-    model = open_predictor(request.model, image_root=folder)
-    usual = _CHUNK_ROWS_WITH_LANGUAGE if {"language", "image"} & set(model.members_) else _CHUNK_ROWS
+    model = predictor_for(request.model, folder)
+    usual = _CHUNK_ROWS_WITH_LANGUAGE if {"language", "image"} & set(model.model.members_) else _CHUNK_ROWS
     job = PricingJob(
         request.model,
         request.listings,
@@ -193,6 +199,7 @@ def _prepared(request: PredictionRequest, progress: Progress) -> tuple[PricingJo
         keep_columns=request.keep_columns,
         chunk_rows=request.chunk_rows or usual,
         image_root=folder,
+        version=model.version,
     )
     if request.engine == "ray":
         from pricelm.services.pricing_on_ray import priced_on_ray
@@ -207,7 +214,7 @@ def _identity(job: PricingJob) -> dict[str, str]:
     listings = str(job.listings)
     address = listings if "://" in listings else str(Path(listings).resolve())
     parts: dict[str, Any] = {
-        "the model": bundle_digest(job.model),
+        "the model": job.version,
         "the place of the listings": [address, job.query],
         "an option": [job.keep_columns, job.chunk_rows, str(job.image_root)],
         "the software": software_versions(),

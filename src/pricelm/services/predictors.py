@@ -1,49 +1,45 @@
-"""The one place where services get a predictor from a bundle."""
+"""Opening a bundle for whoever serves it: the export where there is one, torch where it is installed."""
 
 from __future__ import annotations
 
-import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
-from pricelm.core.errors import BundleError
-from pricelm.models.bundle import load_model
-from pricelm.models.price_model import PriceModel
+from pricelm.models.bundle import load_model, read_document
+from pricelm.serving.export_folder import EXPORT_FOLDER
+from pricelm.serving.options import ServingOptions
+from pricelm.serving.predictor import ServedModel, bundle_version, load_predictor
 
-_INDEX = "files.json"
+_TORCH = "torch"
 
 
-def open_predictor(bundle: Path, *, image_root: Path | None = None) -> PriceModel:
-    """Read a bundle to price with.
+def open_predictor(bundle: Path, options: ServingOptions = ServingOptions()) -> ServedModel:
+    """Read a bundle for serving.
 
     Parameters
     ----------
     bundle : pathlib.Path
-        Its folder.
-    image_root : pathlib.Path, optional
-        Folder of the pictures, by default the working directory.
+        Folder of the bundle.
+    options : ServingOptions
+        Precision, threads, batches and memory; torch knows only the precision ``auto`` and remembers
+        no texts.
 
     Returns
     -------
-    PriceModel
-        What prices listings.
+    ServedModel
+        Ready to price; its precision is ``"torch"`` where a language member was not exported and torch
+        is installed.
 
     Raises
     ------
     BundleError
-        If the bundle cannot be loaded.
+        If the bundle is broken, or its language member was not exported and torch is not installed or not
+        to be taken.
     """
-    return load_model(bundle, image_root=image_root)
-
-
-def bundle_digest(bundle: Path) -> str:
-    """Return what tells a bundle from any other: a hash of the list of its files and their hashes.
-
-    Raises
-    ------
-    BundleError
-        If there is no bundle.
-    """
-    try:
-        return hashlib.sha256((bundle / _INDEX).read_bytes()).hexdigest()
-    except OSError as error:
-        raise BundleError(f"expected a bundle folder with {_INDEX} at {bundle}: check the path") from error
+    bundle = Path(bundle)
+    exported = (bundle / EXPORT_FOLDER).is_dir()
+    by_torch = options.precision == "auto" and not exported and find_spec(_TORCH) is not None
+    if by_torch and "language" in read_document(bundle)["members"]:
+        model = load_model(bundle, image_root=options.image_root)
+        return ServedModel(model, bundle_version(bundle), precision=_TORCH)
+    return load_predictor(bundle, options)

@@ -214,6 +214,37 @@ def finish_draft(draft: Path, form: PriceFormat, place: Path) -> Path:
     return place
 
 
+def write_frame(frame: pd.DataFrame, path: Path, form: PriceFormat) -> None:
+    """Write a table that is in memory as a whole.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    path : pathlib.Path
+        The new file; its own name may end otherwise.
+    form : PriceFormat
+        The format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "table"
+    >>> write_frame(pd.DataFrame({"sku": ["a"], "price": [9.5]}), path, PriceFormat("csv"))
+    >>> path.read_text().split()
+    ['sku,price', 'a,9.5']
+    """
+    place = path if form.kind != "parquet" else path.with_name(f"{path.name}.draft")
+    try:
+        draft = PriceDraft(place, form)
+        draft.append(frame)
+        draft.close()
+        finish_draft(place, form, path)
+    finally:
+        if place != path:
+            place.unlink(missing_ok=True)
+
+
 def _bytes_of(path: Path, zipped: bool) -> gzip.GzipFile | io.BufferedReader:
     return gzip.open(path, "rb") if zipped else path.open("rb")
 

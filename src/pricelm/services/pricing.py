@@ -17,8 +17,10 @@ import pandas as pd
 
 from pricelm.catalog.readers import read_chunks
 from pricelm.core.errors import PricelmError
-from pricelm.models.price_model import PriceModel
 from pricelm.services.picture_folder import picture_counts
+from pricelm.services.predictors import open_predictor
+from pricelm.serving.options import ServingOptions
+from pricelm.serving.predictor import ServedModel
 
 PRICE_COLUMNS = ("predicted_price", "price_lower", "price_upper", "abstained", "reason")
 REJECTED_COLUMNS = ("row", "column", "value", "reason")
@@ -43,6 +45,8 @@ class PricingJob:
         Listings that are priced at once.
     image_root : pathlib.Path, optional
         Folder of the pictures.
+    version : str, default ""
+        What tells the bundle, and how it is served, from every other.
     """
 
     model: Path
@@ -51,6 +55,7 @@ class PricingJob:
     keep_columns: bool = False
     chunk_rows: int = 10_000
     image_root: Path | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,24 +129,45 @@ def listing_chunks(job: PricingJob, finished: Sequence[str] = ()) -> Iterator[Li
         raise InputChanged("the listings became fewer")
 
 
+def predictor_for(model: Path, image_root: Path | None, *, threads: int | None = None) -> ServedModel:
+    """Read a bundle to price a file with.
+
+    Parameters
+    ----------
+    model : pathlib.Path
+        Folder of the bundle.
+    image_root : pathlib.Path or None
+        Folder of the pictures.
+    threads : int, optional
+        Threads of an export, by default what the machine gives this process.
+
+    Returns
+    -------
+    ServedModel
+        It remembers no texts: what a chunk gives must not depend on the chunks before it, which another
+        run may have priced.
+    """
+    return open_predictor(model, ServingOptions(threads=threads, cached_texts=0, image_root=image_root))
+
+
 class ChunkPricer:
     """Prices chunks with one model.
 
     Parameters
     ----------
-    model : PriceModel
+    model : ServedModel
         The model.
     keep_columns : bool
         Carry the listings' own columns along.
     """
 
-    def __init__(self, model: PriceModel, *, keep_columns: bool) -> None:
+    def __init__(self, model: ServedModel, *, keep_columns: bool) -> None:
         self._model = model
         self._keep_columns = keep_columns
 
     def price(self, chunk: ListingChunk) -> PricedChunk:
         """Price one chunk."""
-        before = picture_counts(self._model)
+        before = picture_counts(self._model.model)
         # a frame of its own: what was rejected while reading is told below, and not to the model
         frame = chunk.frame.copy(deep=False)
         ragged = pd.DataFrame(list(frame.attrs.pop("rejected", [])), columns=list(REJECTED_COLUMNS))
@@ -152,18 +178,18 @@ class ChunkPricer:
         )
         both = [part for part in (ragged, empty) if len(part)]
         rejected = pd.concat(both).sort_values("row", kind="stable") if both else ragged
-        after = picture_counts(self._model)
+        after = picture_counts(self._model.model)
         pictures = {name: count - before.get(name, 0) for name, count in after.items()}
         return PricedChunk(chunk.digest, prices, rejected, pictures)
 
 
-def priced_frame(model: PriceModel, raw: pd.DataFrame, *, keep_columns: bool = False) -> pd.DataFrame:
+def priced_frame(model: ServedModel, raw: pd.DataFrame, *, keep_columns: bool = False) -> pd.DataFrame:
     """Price one frame of raw listings.
 
     Parameters
     ----------
-    model : PriceModel
-        Fitted model.
+    model : ServedModel
+        The model.
     raw : pandas.DataFrame, n rows
         Raw listings, indexed by row number.
     keep_columns : bool, default False
@@ -175,7 +201,7 @@ def priced_frame(model: PriceModel, raw: pd.DataFrame, *, keep_columns: bool = F
         Identifier (its own column, or ``row``), the kept columns, and `PRICE_COLUMNS`.
     """
     estimates = [quote.estimate for quote in model.quote(raw, comparables=0)]
-    name = model.columns_.listing_id
+    name = model.columns.listing_id
     identifier: dict[str, Any] = {"row": raw.index.to_numpy()}
     if name is not None and name in raw.columns:
         identifier = {name: raw[name].to_numpy()}

@@ -24,8 +24,14 @@ from ray.data.block import BlockMetadata
 from pricelm.core.cluster import ray_cluster
 from pricelm.core.errors import BundleError, PricelmError
 from pricelm.core.protocols import Progress
-from pricelm.services.predictors import bundle_digest, open_predictor
-from pricelm.services.pricing import ChunkPricer, ListingChunk, PricedChunk, PricingJob, listing_chunks
+from pricelm.services.pricing import (
+    ChunkPricer,
+    ListingChunk,
+    PricedChunk,
+    PricingJob,
+    listing_chunks,
+    predictor_for,
+)
 
 _CELL = "chunk"
 _NODE_LABEL = "ray.io/node-id"
@@ -63,7 +69,7 @@ def priced_on_ray(job: PricingJob, progress: Progress, finished: Sequence[str] =
             num_cpus=0,
             label_selector={_NODE_LABEL: ray.get_runtime_context().get_node_id()},
         ).map_batches(
-            partial(_priced_row, job=job, digest=bundle_digest(job.model)),
+            partial(_priced_row, job=job),
             batch_size=1,
             batch_format="pandas",
             num_cpus=1,
@@ -100,25 +106,26 @@ def _read_rows(job: PricingJob, finished: tuple[str, ...], folder: Path) -> Iter
         yield _row(error)
 
 
-def _priced_row(rows: pd.DataFrame, *, job: PricingJob, digest: str) -> pd.DataFrame:
+def _priced_row(rows: pd.DataFrame, *, job: PricingJob) -> pd.DataFrame:
     cell: ListingChunk | PricelmError = rows[_CELL].iloc[0]
     if isinstance(cell, PricelmError):
         return rows
     try:
-        return _row(_pricer(job, digest).price(cell))
+        return _row(_pricer(job).price(cell))
     except PricelmError as error:
         return _row(error)
 
 
 @lru_cache(maxsize=1)
-def _pricer(job: PricingJob, digest: str) -> ChunkPricer:
+def _pricer(job: PricingJob) -> ChunkPricer:
     """Return the pricer of this process; it is kept from task to task."""
-    if bundle_digest(job.model) != digest:
+    model = predictor_for(job.model, job.image_root, threads=1)
+    if model.version != job.version:
         raise BundleError(
             f"expected the same bundle on every machine, but {job.model} on {platform.node()} is "
             "another one; copy it there, or put it into a folder that all machines share"
         )
-    return ChunkPricer(open_predictor(job.model, image_root=job.image_root), keep_columns=job.keep_columns)
+    return ChunkPricer(model, keep_columns=job.keep_columns)
 
 
 def _anywhere(job: PricingJob) -> PricingJob:

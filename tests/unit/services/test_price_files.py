@@ -14,7 +14,7 @@ import pytest
 
 from pricelm.core.errors import ConfigError, DataError, ReadError
 from pricelm.services import price_files
-from pricelm.services.price_files import SUFFIXES, PriceDraft, finish_draft, price_format
+from pricelm.services.price_files import SUFFIXES, PriceDraft, finish_draft, price_format, write_frame
 
 FIRST = pd.DataFrame(
     {"sku": ["a/1", "é,2"], "stock": [1, 2], "predicted_price": [9.5, 0.1], "abstained": [False, False]}
@@ -110,6 +110,14 @@ def test_a_draft_that_was_cut_back_goes_on_to_the_same_file(tmp_path: Path, suff
         torn.write(b"half of a ch")
     os.truncate(other / "draft", size)
     assert written(other, suffix, SECOND, FIRST).read_bytes() == expected
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_whole_table_is_written_as_chunks_are(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "table"
+    write_frame(FIRST, path, price_format(Path(f"a{suffix}")))
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == written(tmp_path, suffix, FIRST).read_bytes()
 
 
 def test_what_is_no_draft_is_refused(tmp_path: Path) -> None:
