@@ -39,7 +39,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a saved model or a pretrained model cannot be loaded or written",
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
-    ExitCode.INTERRUPTED: "interrupted; training goes on when the same command runs again",
+    ExitCode.INTERRUPTED: "interrupted; training and pricing go on when the same command runs again",
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
