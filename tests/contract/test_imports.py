@@ -29,7 +29,7 @@ HEAVY = (
     "sqlalchemy",
     "optuna",
     "alembic",
-    "pydantic",
+    # pydantic is not here: typer loads it by itself where it is installed
     "fastapi",
     "uvicorn",
     "prometheus_client",
