@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
 PAGES = sorted([ROOT / name for name in READMES] + list((ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^```([\w-]*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND_LINE: Any = typer.main.get_command(app)
 GROUPS: dict[str, Any] = {n: one for n, one in COMMAND_LINE.commands.items() if hasattr(one, "commands")}
@@ -237,4 +237,4 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_the_site_loads_nothing_from_elsewhere() -> None:
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert "font: false" in settings
-    assert "http" not in settings
+    assert "://" not in settings

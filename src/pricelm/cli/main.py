@@ -8,6 +8,8 @@ import typer
 
 import pricelm
 from pricelm.cli.backbones import backbones
+from pricelm.cli.compare import compare
+from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
@@ -20,6 +22,7 @@ from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
 from pricelm.cli.serve import serve
 from pricelm.cli.train import train
+from pricelm.cli.tune import tune
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
@@ -30,7 +33,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, quote, export, serve, backbones, demo, doctor):
+for command in (
+    train,
+    tune,
+    compare,
+    evaluate,
+    predict,
+    quote,
+    export,
+    serve,
+    backbones,
+    demand,
+    demo,
+    doctor,
+):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")

@@ -5,7 +5,8 @@ Every message says what was expected, what came, and what to do::
     PricelmError
     ├── DataError (ValueError)          the listings cannot be used
     │   ├── ReadError                   the file cannot be read at all
-    │   └── LimitError                  a size, time or memory limit was passed
+    │   ├── LimitError                  a size, time or memory limit was passed
+    │   └── SupportError                a price is outside the prices that demand is known for
     ├── ConfigError (ValueError)        an option or a combination of options is wrong
     │   └── UnknownVersionError         the registry has no such model version
     ├── BackboneError                   a pretrained model cannot be found or loaded
@@ -42,6 +43,10 @@ class ReadError(DataError):
 
 class LimitError(DataError):
     """An input is larger than a limit allows, for example one field of many megabytes."""
+
+
+class SupportError(DataError):
+    """A price lies outside the prices that demand was learned from: test it first."""
 
 
 class ConfigError(PricelmError, ValueError):

@@ -24,6 +24,7 @@ from pricelm.serving.export_folder import EXPORT_FOLDER, ExportedCopy, ExportRec
 from pricelm.serving.options import ServingOptions
 from pricelm.serving.parity import Parity, check_parity, measure_parity
 from pricelm.serving.quantization import write_int8
+from pricelm.serving.weights import move_weights_out, weights_name
 
 if TYPE_CHECKING:
     from pricelm.models.price_model import PriceModel
@@ -137,10 +138,7 @@ def export_model(request: ExportRequest, progress: Progress = Silence()) -> Expo
             check_parity(one)
         measured = {name: one.to_dict() for name, one in parity.items()}
         ExportRecord(language_digest(request.model), copies, measured, software_versions()).write(draft)
-    sizes = {
-        precision: sum((place / copy.graphs[precision]).stat().st_size for copy in copies)
-        for precision in parity
-    }
+    sizes = {precision: sum(_size(place, copy.graphs[precision]) for copy in copies) for precision in parity}
     return ExportResult(place, len(copies), sizes, parity)
 
 
@@ -179,6 +177,8 @@ def _write_copies(
             graphs["int8"] = f"copy-{number}.int8.onnx"
             write_int8(folder / graphs["fp32"], folder / graphs["int8"])
             progress.advance()
+        for name in graphs.values():
+            move_weights_out(folder / name)
         file = folder / f"tokenizer-{number}.json"
         file.write_text(regressor.tokenizer_.backend.to_str(), encoding="utf-8")
         name = tokenizers.setdefault(sha256(file), file.name)
@@ -187,6 +187,11 @@ def _write_copies(
         tokenizer = regressor.tokenizer_
         copies.append(ExportedCopy(graphs, name, tokenizer.pad_id, regressor.config.max_length))
     return tuple(copies)
+
+
+def _size(folder: Path, graph: str) -> int:
+    files = [folder / graph, folder / weights_name(graph)]
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _compare(

@@ -38,8 +38,8 @@ def open_predictor(bundle: Path, options: ServingOptions = ServingOptions()) -> 
     """
     bundle = Path(bundle)
     exported = (bundle / EXPORT_FOLDER).is_dir()
-    if options.precision == "auto" and not exported and find_spec(_TORCH) is not None:
-        if "language" in read_document(bundle)["members"]:
-            model = load_model(bundle, image_root=options.image_root)
-            return ServedModel(model, bundle_version(bundle), precision=_TORCH)
+    by_torch = options.precision == "auto" and not exported and find_spec(_TORCH) is not None
+    if by_torch and "language" in read_document(bundle)["members"]:
+        model = load_model(bundle, image_root=options.image_root)
+        return ServedModel(model, bundle_version(bundle), precision=_TORCH)
     return load_predictor(bundle, options)

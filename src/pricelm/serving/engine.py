@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,11 @@ class OnnxCopy:
 
     def __init__(self, folder: Path, copy: ExportedCopy, precision: str, threads: int) -> None:
         self._max_length = copy.max_length
+        # The scale of a product in int8 is that of the largest number in the batch: a neighbor would count.
+        self._alone = precision == "int8"
+        self._readers = (
+            ThreadPoolExecutor(threads, thread_name_prefix="pricelm-int8") if self._alone else None
+        )
         self._tokenizer = _read_tokenizer(folder / copy.tokenizer, copy.pad_id)
         self._session = open_session(folder / copy.graphs[precision], threads)
         # A tokenizer is told its length before each use, and refuses to be told while another thread uses it.
@@ -55,19 +61,28 @@ class OnnxCopy:
             return self._tokenizer.encode(texts, self._max_length)
 
     def run(self, tokens: TokenizedTexts, output: str, token_budget: int) -> np.ndarray:
-        """Return one output of every text, shape (n_texts, ...), read in batches of similar length."""
-        parts = list(self._batches(tokens, output, token_budget))
-        values = np.empty((len(tokens), *parts[0][1].shape[1:]), dtype=parts[0][1].dtype)
-        for rows, part in parts:
+        """Return one output of one text or more, shape (n_texts, ...).
+
+        In fp32 texts of similar length are read together, at most ``token_budget`` positions at once; in
+        int8 every text is read by itself, several at a time.
+        """
+        batches = list(token_budget_batches(tokens.lengths, 1 if self._alone else token_budget))
+        parts = list(self._read(tokens, output, batches))
+        values = np.empty((len(tokens), *parts[0].shape[1:]), dtype=parts[0].dtype)
+        for rows, part in zip(batches, parts, strict=True):
             values[rows] = part
         return values
 
-    def _batches(
-        self, tokens: TokenizedTexts, output: str, token_budget: int
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for rows in token_budget_batches(tokens.lengths, token_budget):
-            inputs = dict(zip(INPUTS, tokens.padded(rows), strict=True))
-            yield rows, self._session.run([output], inputs)[0]
+    def _read(
+        self, tokens: TokenizedTexts, output: str, batches: Sequence[np.ndarray]
+    ) -> Iterable[np.ndarray]:
+        def read(rows: np.ndarray) -> np.ndarray:
+            found: np.ndarray = self._session.run(
+                [output], dict(zip(INPUTS, tokens.padded(rows), strict=True))
+            )[0]
+            return found
+
+        return self._readers.map(read, batches) if self._readers and len(batches) > 1 else map(read, batches)
 
 
 class OnnxEngine:

@@ -4,7 +4,8 @@
 
     export.json             what is here: copies, files with SHA-256, source, measured parity, versions
     copy-0.fp32.onnx        each tuned copy: tokens in, log price and embedding out
-    copy-0.int8.onnx        the same with 8-bit weights, if it was asked for
+    copy-0.fp32.weights     its weights, apart so that several processes share them in memory
+    copy-0.int8.onnx, ...   the same with 8-bit weights, if it was asked for
     tokenizer-0.json        the tokenizer of the copies, once for all that share it
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from pricelm.core.errors import BundleError, BundleVersionError
 from pricelm.models.whole_folders import FileIndex, check_files, describe_files, read_index, write_json
+from pricelm.serving.weights import weights_name
 
 SCHEMA_VERSION = 1
 EXPORT_FOLDER = "onnx"
@@ -214,4 +216,5 @@ def _graphs_not_read(record: ExportRecord, precisions: Sequence[str]) -> list[st
     read = next((name for name in precisions if name in record.precisions), None)
     if read is None:
         return []
-    return [name for copy in record.copies for other, name in copy.graphs.items() if other != read]
+    graphs = [name for copy in record.copies for other, name in copy.graphs.items() if other != read]
+    return graphs + [weights_name(name) for name in graphs]

@@ -24,7 +24,8 @@ class ServingOptions:
         Threads for one call, by default what the machine gives this process. Several worker processes
         on one machine should share it out.
     token_budget : int, default 2048
-        Most token positions that the language member reads at once, padding included.
+        Most token positions that the language member reads at once in fp32, padding included; in int8
+        every text is read by itself.
     cached_texts : int, default 20000
         Texts whose price is remembered, about 150 bytes each; 0 remembers none.
     image_root : pathlib.Path, optional

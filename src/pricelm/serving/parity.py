@@ -12,9 +12,9 @@ from pricelm.core.errors import BundleError
 # In log price: a price of 100 moves by at most a cent.
 LARGEST_FP32_DIFFERENCE = 1e-4
 LARGEST_INT8_ERROR_RATIO = 1.01
-# Without known prices: the error of a model is hardly ever below 0.15 in log price, and a change of 0.02
-# that has nothing to do with it then adds less than 1 %.
-LARGEST_INT8_CHANGE = 0.02
+# Without known prices: the error of a language model is hardly ever below 0.36 in log price, and a change of
+# 0.05 that has nothing to do with it then adds less than 1 %.
+LARGEST_INT8_CHANGE = 0.05
 _FEWEST_LABELED = 50
 
 

@@ -11,16 +11,14 @@ from typing import Any
 from pricelm.core.errors import BundleError
 from pricelm.core.extras import require
 
-# One scale for so many weights of a column: a large one rounds only its neighbors.
-BLOCK_SIZE = 32
-# The products are taken in int8, each text with scales of its own, whatever else is in the batch.
-_INT8_PRODUCTS = 4
+_PRODUCTS = ("MatMul", "Gemm")
+_HEAD = "network.head.weight"
 
 
 def write_int8(graph: Path, file: Path) -> None:
-    """Write a graph with its weight matrices in 8 bits.
+    """Write a graph whose weight matrices are 8-bit and are multiplied in int8.
 
-    Embeddings, norms, attention between tokens and the head stay fp32: they hardly cost time.
+    Embeddings, norms, the products of tokens with tokens and the head stay fp32: they hardly cost time.
 
     Parameters
     ----------
@@ -37,31 +35,48 @@ def write_int8(graph: Path, file: Path) -> None:
         If the graph has no weight matrix that could be made smaller.
     """
     onnx: Any = require("onnx", extra="train", purpose="export in int8")
-    require("onnx_ir", extra="train", purpose="export in int8")
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    head = _head_of(onnx.load(str(graph)), graph.name)
     with _quiet():
-        quantizer = MatMulNBitsQuantizer(
-            onnx.load(str(graph)),
-            bits=8,
-            block_size=BLOCK_SIZE,
-            is_symmetric=True,
-            accuracy_level=_INT8_PRODUCTS,
+        quantize_dynamic(
+            str(graph),
+            str(file),
+            op_types_to_quantize=["MatMul"],
+            # the quantizer takes every Gemm apart first, and calls its product by this name
+            nodes_to_exclude=[f"{head}_MatMul"],
+            per_channel=True,
+            # one bit less, since processors without VNNI add up pairs of products in 16 bits, which overflow
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
         )
-        quantizer.process()
-    if not any(node.op_type == "MatMulNBits" for node in quantizer.model.graph().node):
+
+
+def _head_of(model: Any, name: str) -> str:
+    """Return the name of the node that is the head; there must be other weights beside it."""
+    weights = {weight.name for weight in model.graph.initializer}
+    weighing = {
+        node.input[1]: node.name
+        for node in model.graph.node
+        if node.op_type in _PRODUCTS and node.input[1] in weights
+    }
+    head = weighing.pop(_HEAD, None)
+    if head is None or not weighing:
         raise BundleError(
-            f"expected weight matrices in {graph.name} to store in 8 bits, found none: export without --int8"
+            f"expected a head and weight matrices in {name} to store in 8 bits, found "
+            f"{'no head' if head is None else 'none'}: export without --int8"
         )
-    quantizer.model.save_model_to_file(str(file))
+    return head
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantizer's list of every node to itself."""
-    before = logging.root.manager.disable
+    """Keep the quantizer's advice to itself, and take back the handler that its logging leaves behind."""
+    before, handlers = logging.root.manager.disable, logging.root.handlers[:]
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
+        logging.root.handlers[:] = handlers

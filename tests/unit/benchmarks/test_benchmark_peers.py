@@ -91,7 +91,8 @@ def test_prices_from_logs_are_never_negative():
 def test_ours_is_given_raw_rows_and_hands_back_members_and_intervals(task, stand_in_model):
     made = []
 
-    def make(preset):
+    def make(preset, backbone):
+        assert backbone == "minilm"
         made.append(stand_in_model(preset))
         return made[-1]
 

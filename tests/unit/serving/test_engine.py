@@ -1,4 +1,4 @@
-"""The engine: what a text gives does not depend on what is read with it, and a broken graph is said to be one."""
+"""The engine: what a text gives does not depend on its neighbors, and a broken graph is said to be one."""
 
 from __future__ import annotations
 
