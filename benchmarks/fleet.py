@@ -205,7 +205,7 @@ def fleet_rows(plan: FleetPlan, *, seconds: int, seed: int) -> list[Row]:
 
 
 def measured_rates(path: Path) -> dict[str, float]:
-    """Return what the benchmark of the service has measured, by the name of the plan's field; empty without it."""
+    """Return what the benchmark of the service has measured, by field of the plan; empty without it."""
     if not path.exists():
         return {}
     names = {"http_listings_per_second": "machine_rate", "http_cached_listings_per_second": "cached_rate"}

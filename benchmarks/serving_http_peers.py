@@ -1,7 +1,7 @@
-"""The same model behind other serving frameworks: ``python -m benchmarks.serving_http_peers NAME MODEL PORT``.
+"""The same model behind other frameworks: ``python -m benchmarks.serving_http_peers NAME MODEL PORT``.
 
-Each runs in an environment that has its framework beside pricelm. The request is that of ``POST /v1/quotes`` and
-so is the work; batching is what the framework offers.
+Each runs in an environment that has its framework beside pricelm. The request is that of
+``POST /v1/quotes`` and so is the work; batching is what the framework offers.
 """
 
 from __future__ import annotations

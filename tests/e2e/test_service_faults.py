@@ -172,6 +172,16 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(fast_bundle: Path, 
         assert service.metrics()[total] >= load.statuses[200]
 
 
+def test_workers_do_not_outlive_their_supervisor(fast_bundle: Path, tmp_path: Path) -> None:
+    with ServiceProcess(fast_bundle, tmp_path, workers=2) as service:
+        children = psutil.Process(service.process.pid).children()
+        service.process.kill()
+        service.process.wait(120)
+        gone, alive = psutil.wait_procs(children, timeout=300)
+    assert len(gone) >= 2
+    assert alive == []
+
+
 def test_a_full_disk_under_the_log_stops_no_price(fast_bundle: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

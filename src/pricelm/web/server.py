@@ -10,14 +10,17 @@ import signal
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.bootstrap import prepare_service
-from pricelm.services.service_settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from pricelm.services.service_settings import ServiceSettings
 
 _LOG = logging.getLogger("pricelm.service")
 _BACKLOG = 2048
+# uvicorn takes a worker for dead that answers nothing for so long, also while it still imports libraries
+_WORKER_STARTS_WITHIN_SECONDS = 60
 
 
 def serve(settings: ServiceSettings, bundle: Path | None) -> None:
@@ -39,8 +42,11 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
     BundleError, StoreError
         If the model or the store cannot be used.
     """
+    # a worker imports this module before it can tell that it is alive: everything heavy comes later
     import uvicorn
     from uvicorn.supervisors import Multiprocess
+
+    from pricelm.services.bootstrap import prepare_service
 
     shared = tempfile.mkdtemp(prefix="pricelm-metrics-") if settings.workers > 1 else None
     if shared is not None:
@@ -63,6 +69,7 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         backlog=_BACKLOG,
         limit_concurrency=settings.connections,
         timeout_graceful_shutdown=settings.drain_seconds,
+        timeout_worker_healthcheck=_WORKER_STARTS_WITHIN_SECONDS,
     )
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _LOG.info("serving", extra={"address": address, "version": version.version, "workers": settings.workers})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -99,8 +101,14 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
 async def _follow(app: FastAPI, follow: Any) -> None:
     settings: ServiceSettings = app.state.settings
     was_lost = False
+    parent = os.getppid()
     while True:
         await asyncio.sleep(settings.poll_seconds)
+        if settings.workers > 1 and os.getppid() != parent:
+            # nobody would ever stop or replace this worker again
+            _LOG.error("supervisor gone", extra={"reason": "this worker stops too"})
+            signal.raise_signal(signal.SIGTERM)
+            return
         try:
             await follow()
             was_lost = False
