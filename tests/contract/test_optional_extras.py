@@ -110,6 +110,20 @@ for work in (
     assert not (tmp_path / "p.csv").exists()
 
 
+def test_a_store_in_postgresql_names_its_extra() -> None:
+    code = """
+from pricelm import PricelmError
+from pricelm.storage.database import open_store
+try:
+    open_store("postgresql://somebody@127.0.0.1/shop")
+except PricelmError as error:
+    print(type(error).__name__, error)
+"""
+    said = run_without(("psycopg",), code)
+    assert said.startswith("MissingExtraError")
+    assert "pip install 'pricelm[postgres]'" in said
+
+
 SOFAS_AND_VASES = """
 import numpy as np, pandas as pd
 from pricelm import PriceModel, PricelmError, load_model

@@ -53,6 +53,12 @@ QueryOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Database of keys and model versions.", show_default="sqlite:///pricelm.db"
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 PresetOption = Annotated[PresetName, typer.Option(help="Time against accuracy.")]
 EngineOption = Annotated[

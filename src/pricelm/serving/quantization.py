@@ -11,7 +11,8 @@ from typing import Any
 from pricelm.core.errors import BundleError
 from pricelm.core.extras import require
 
-_PRODUCT = "MatMul"
+_PRODUCTS = ("MatMul", "Gemm")
+_HEAD = "network.head.weight"
 
 
 def write_int8(graph: Path, file: Path) -> None:
@@ -36,12 +37,14 @@ def write_int8(graph: Path, file: Path) -> None:
     onnx: Any = require("onnx", extra="train", purpose="export in int8")
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    _check_weights(onnx.load(str(graph)), graph.name)
+    head = _head_of(onnx.load(str(graph)), graph.name)
     with _quiet():
         quantize_dynamic(
             str(graph),
             str(file),
-            op_types_to_quantize=[_PRODUCT],
+            op_types_to_quantize=["MatMul"],
+            # the quantizer takes every Gemm apart first, and calls its product by this name
+            nodes_to_exclude=[f"{head}_MatMul"],
             per_channel=True,
             # one bit less, since processors without VNNI add up pairs of products in 16 bits, which overflow
             reduce_range=True,
@@ -50,12 +53,21 @@ def write_int8(graph: Path, file: Path) -> None:
         )
 
 
-def _check_weights(model: Any, name: str) -> None:
+def _head_of(model: Any, name: str) -> str:
+    """Return the name of the node that is the head; there must be other weights beside it."""
     weights = {weight.name for weight in model.graph.initializer}
-    if not any(node.op_type == _PRODUCT and node.input[1] in weights for node in model.graph.node):
+    weighing = {
+        node.input[1]: node.name
+        for node in model.graph.node
+        if node.op_type in _PRODUCTS and node.input[1] in weights
+    }
+    head = weighing.pop(_HEAD, None)
+    if head is None or not weighing:
         raise BundleError(
-            f"expected weight matrices in {name} to store in 8 bits, found none: export without --int8"
+            f"expected a head and weight matrices in {name} to store in 8 bits, found "
+            f"{'no head' if head is None else 'none'}: export without --int8"
         )
+    return head
 
 
 @contextmanager

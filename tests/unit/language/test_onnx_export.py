@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
-from pricelm.core.errors import BackboneError, ConfigError
+from pricelm.core.errors import BackboneError, BundleError, ConfigError
 from pricelm.language import network as network_module
 from pricelm.language.config import TuningConfig
 from pricelm.language.heads import HEADS
@@ -93,15 +94,27 @@ def test_a_saved_model_is_exported_as_the_fitted_one(tiny_backbone: Path, tmp_pa
     assert_same(model, opened(LanguageRegressor.load(tmp_path / "saved"), tmp_path))
 
 
-@pytest.mark.parametrize("model_type", ["bert", "llama"])
+@pytest.mark.parametrize("model_type", ["bert", "llama", "gpt2"])
 def test_8_bit_weights(model_type: str, make_backbone: Callable[..., Path], tmp_path: Path) -> None:
     model = tuned(make_backbone(tmp_path / "backbone", model_type, **SIZES.get(model_type, {})))
     copy = opened(model, tmp_path, int8=True)
     got = copy.run(copy.encode(ASKED), LOG_PRICE, token_budget=4096)
     change = np.abs(got - model.predict(ASKED)) / TARGETS.std()
     assert 1e-6 < change.max() < 0.05
+    graph = onnx.load(str(tmp_path / "int8.onnx")).graph
+    small = [one.name for one in graph.initializer if one.data_type == onnx.TensorProto.INT8 and one.dims]
+    assert len(small) >= 2 * 4 and not [name for name in small if "head" in name]
     backwards = copy.run(copy.encode(ASKED[::-1]), LOG_PRICE, token_budget=4096)[::-1]
     np.testing.assert_array_equal(backwards, got)
+
+
+def test_a_graph_without_weights_is_not_made_smaller(tmp_path: Path) -> None:
+    same = onnx.helper.make_node("Identity", ["a"], ["b"])
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"]
+    graph = onnx.helper.make_graph([same], "nothing", ends[:1], ends[1:])
+    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "graph.onnx"))
+    with pytest.raises(BundleError, match="without --int8"):
+        write_int8(tmp_path / "graph.onnx", tmp_path / "small.onnx")
 
 
 def test_a_model_with_facts_is_refused(tiny_backbone: Path, tmp_path: Path) -> None:
