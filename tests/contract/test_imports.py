@@ -28,21 +28,18 @@ HEAVY = (
     "pyarrow",
     "sqlalchemy",
     "optuna",
+    "alembic",
+    # pydantic is not here: typer loads it by itself where it is installed
+    "fastapi",
+    "uvicorn",
+    "prometheus_client",
     "onnx",
     "onnxruntime",
 )
 COMMANDS = (
-    "train",
-    "tune",
-    "evaluate",
-    "predict",
-    "quote",
-    "export",
-    "backbones",
-    "demand",
-    "demo",
-    "doctor",
-)
+    "train", "tune", "compare", "evaluate", "predict", "quote", "export", "serve", "keys", "models",
+    "backbones", "demand", "demo", "doctor",
+)  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]

