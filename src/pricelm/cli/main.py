@@ -16,6 +16,7 @@ from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.failures import Commands
 from pricelm.cli.predict import predict
+from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
 from pricelm.cli.stock import stock
 from pricelm.cli.train import train
@@ -30,7 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, tune, compare, evaluate, predict, quote, backbones, demand, stock, demo, doctor):
+for command in (
+    train,
+    tune,
+    compare,
+    evaluate,
+    predict,
+    quote,
+    backbones,
+    demand,
+    promote,
+    stock,
+    demo,
+    doctor,
+):
     app.command()(command)
 
 

@@ -206,7 +206,7 @@ def _product(row: Mapping[str, Any], request: StockRequest, model: DemandModel |
         shortage = float(row["price"]) - float(row["unit_cost"])
         if shortage <= 0:
             raise DataError(
-                f"costs above prices: a price of {row['price']:g} and a unit cost of {row['unit_cost']:g} leave no "
+                f"costs above prices: the price {row['price']:g} and the cost {row['unit_cost']:g} leave no "
                 "margin to lose. Give a shortage cost"
             )
     return StockProduct(

@@ -126,7 +126,7 @@ class MarkdownPlan:
         step = np.flatnonzero(np.isclose(self.prices, price))
         if not step.size or not 0 <= period < len(self.steps) or not 0 <= stock <= self.stock:
             raise DataError(
-                f"expected a price of {self.prices.tolist()}, a period below {len(self.steps)} and a stock up "
+                f"expected a price of {self.prices.tolist()}, a period below {len(self.steps)}, a stock up "
                 f"to {self.stock}, got {price:g}, {period} and {stock}"
             )
         return float(self.prices[self.steps[period, step[0], stock]])
@@ -225,7 +225,7 @@ def _solve(product: MarkdownProduct, demand: np.ndarray, worth: float) -> np.nda
 
 def _walk(product: MarkdownProduct, demand: np.ndarray, steps: np.ndarray) -> MarkdownPlan:
     """Follow a policy: exact expectations over all ways that sales may run."""
-    revenue, left_over = _expectations(product, demand, steps)
+    revenue, left_over = map(float, _expectations(product, demand, steps))
     held, _ = _expectations(product, demand, np.zeros_like(steps))
     step, stock, prices, lefts = 0, float(product.stock), [], []
     for period, units in enumerate(product.units):

@@ -127,7 +127,8 @@ def find_campaigns(panel: SalesPanel, longest: int = 8) -> list[Campaign]:
     )
     spans = spans[spans["end"] - spans["start"] < longest]
     found = []
-    for (sku, start, end), part in spans.groupby(["sku", "start", "end"], sort=True):
+    for _, part in spans.groupby(["sku", "start", "end"], sort=True):
         kinds = tuple(name for name in panel.promotions if part[name].any())
-        found.append(Campaign(str(sku), tuple(sorted(part["store"])), int(start), int(end), kinds))
+        sku, stores = str(part["sku"].iloc[0]), tuple(sorted(part["store"]))
+        found.append(Campaign(sku, stores, int(part["start"].iloc[0]), int(part["end"].iloc[0]), kinds))
     return found

@@ -84,7 +84,7 @@ def contrasts(
     chosen = _matched(window, rows, others, before, config.n_controls)
     if not chosen.size:
         return {}, "no series without a promotion in these weeks"
-    found = {}
+    found: dict[str, Contrast] = {}
     own, control = window[rows].sum(axis=0), window[chosen].sum(axis=0)
     _add(found, "uplift", own, control, (before, during))
     if after.stop > after.start and not grid.flagged[rows, stop:end].any():

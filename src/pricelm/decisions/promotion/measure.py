@@ -229,12 +229,12 @@ def _effect(
     measured, controls = contrasts(grid, rows, (start, stop), config)
     if "uplift" not in measured:
         return CampaignEffect(campaign, controls=controls, refusal=f"no controls: {controls}")
-    parts = {
+    known = {
         part: _interval(one, scores[part], config.confidence_level)
         for part, one in measured.items()
         if len(scores[part]) >= _FEWEST_PLACEBOS
     }
-    return CampaignEffect(campaign, **parts, controls=controls)
+    return CampaignEffect(campaign, *(known.get(part) for part in PARTS), controls)
 
 
 def _interval(one: Contrast, scores: Sequence[float], level: float) -> Effect:
