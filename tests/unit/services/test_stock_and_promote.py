@@ -62,12 +62,12 @@ def test_promote_measures_and_plans(tmp_path: Path) -> None:
     columns = ["sku", "store", "category", "price", "units", "promo", "unit_cost"]
     rows.assign(date=dates)[["date", *columns]].to_csv(tmp_path / "sales.csv", index=False)
     out = tmp_path / "campaigns.csv"
-    words = ["promote", str(tmp_path / "sales.csv"), "-o", str(out), "--budget", "500"]
+    words = ["promote", str(tmp_path / "sales.csv"), "-o", str(out), "--budget", "900", "--length", "3"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert "6 campaigns measured, 0 refused" in done.stdout
     table = pd.read_csv(out)
     assert table["start"][0] == "2023-05-22" and (table["uplift_low"] > 0).all()
     stored = json.loads(out.with_suffix(".json").read_text())
-    assert stored["calendar"] and stored["calendar_totals"]["spent"] <= 500
+    assert stored["calendar"] and stored["calendar_totals"]["spent"] <= 900
     assert stored["calendar"][0]["week"] >= "2024-05-06"

@@ -234,7 +234,14 @@ def _effect(
         for part, one in measured.items()
         if len(scores[part]) >= _FEWEST_PLACEBOS
     }
-    return CampaignEffect(campaign, *(known.get(part) for part in PARTS), controls)
+    return CampaignEffect(
+        campaign,
+        known.get("uplift"),
+        known.get("pull_forward"),
+        known.get("cannibalization"),
+        known.get("halo"),
+        controls,
+    )
 
 
 def _interval(one: Contrast, scores: Sequence[float], level: float) -> Effect:
