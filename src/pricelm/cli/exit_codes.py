@@ -14,6 +14,8 @@ from pricelm.core.errors import (
     DataError,
     MissingExtraError,
     OutputError,
+    Overloaded,
+    StoreError,
     TrainingStopped,
 )
 
@@ -28,6 +30,7 @@ class ExitCode(IntEnum):
     MODEL = 4
     MISSING_EXTRA = 5
     RESOURCES = 6
+    STORE = 7
     INTERRUPTED = 130
 
 
@@ -39,7 +42,8 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a saved model or a pretrained model cannot be loaded or written",
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
-    ExitCode.INTERRUPTED: "interrupted; training goes on when the same command runs again",
+    ExitCode.STORE: "the store of keys and model versions cannot be used",
+    ExitCode.INTERRUPTED: "interrupted; training and pricing go on when the same command runs again",
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
@@ -48,6 +52,8 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (MissingExtraError, ExitCode.MISSING_EXTRA),
     (BundleError, ExitCode.MODEL),
     (BackboneError, ExitCode.MODEL),
+    (StoreError, ExitCode.STORE),
+    (Overloaded, ExitCode.RESOURCES),
     (DataError, ExitCode.DATA),
     (ConfigError, ExitCode.USAGE),
     (OutputError, ExitCode.USAGE),

@@ -14,10 +14,14 @@ from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
+from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.keys import keys
+from pricelm.cli.models import models
 from pricelm.cli.predict import predict
 from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
+from pricelm.cli.serve import serve
 from pricelm.cli.stock import stock
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
@@ -38,6 +42,8 @@ for command in (
     evaluate,
     predict,
     quote,
+    export,
+    serve,
     backbones,
     demand,
     promote,
@@ -46,6 +52,8 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _show_version(wanted: bool) -> None:

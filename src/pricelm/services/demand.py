@@ -27,7 +27,7 @@ from pricelm.decisions.demand import (
 from pricelm.decisions.demand.page import demand_page
 from pricelm.models.bundle import load_model
 from pricelm.services.outputs import replaced_file
-from pricelm.services.price_files import check_suffix, open_price_file
+from pricelm.services.price_files import price_format, write_frame
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import now_text
 
@@ -164,7 +164,7 @@ class _Products:
 
 
 def _check_request(request: DemandRequest) -> None:
-    check_suffix(request.out)
+    price_format(request.out)
     if request.model is not None and request.products is None:
         raise ConfigError("expected --products with --model: the listings that the model is to price")
     if Path(str(request.sales)).resolve() in (
@@ -217,8 +217,8 @@ def _write(request: DemandRequest, demand: DemandModel, document: Path) -> None:
     numeric = ["price", "units", "own_price_elasticity", "elasticity_se", "elasticity_low", "elasticity_high"]
     numeric += ["price_low", "price_high", "naive_elasticity"]
     table[numeric] = table[numeric].astype(np.float64).round(6)
-    with replaced_file(request.out) as draft, open_price_file(draft, request.out.suffix) as file:
-        file.append(table)
+    with replaced_file(request.out) as draft:
+        write_frame(table, draft, price_format(request.out))
     with replaced_file(document) as draft:
         text = json.dumps(demand.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
         draft.write_text(text + "\n", encoding="utf-8")
