@@ -26,7 +26,7 @@ from pricelm.decisions.promotion import (
     plan_calendar,
 )
 from pricelm.services.outputs import replaced_file
-from pricelm.services.price_files import check_suffix, open_price_file
+from pricelm.services.price_files import price_format, write_frame
 from pricelm.services.rejections import RejectedRows
 
 _FIRST_MONDAY = pd.Timestamp("1970-01-05")
@@ -137,7 +137,7 @@ def plan_promotions(request: PromoteRequest, progress: Progress = Silence()) -> 
     OutputError
         If something cannot be written.
     """
-    check_suffix(request.out)
+    price_format(request.out)
     document = request.out.with_suffix(".json")
     if Path(str(request.sales)).resolve() in (request.out.resolve(), document.resolve()):
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
@@ -191,8 +191,8 @@ def _write(result: PromoteResult) -> None:
     texts = {"sku", "stores", "start", "end", "kinds", "controls", "refusal"}
     numeric = [name for name in table.columns if name not in texts]
     table[numeric] = table[numeric].astype(np.float64).round(4)
-    with replaced_file(result.out) as draft, open_price_file(draft, result.out.suffix) as file:
-        file.append(table)
+    with replaced_file(result.out) as draft:
+        write_frame(table, draft, price_format(result.out))
     with replaced_file(result.document) as draft:
         stored = {"schema": 1, **result.to_dict()}
         draft.write_text(

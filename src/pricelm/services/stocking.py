@@ -20,7 +20,7 @@ from pricelm.decisions.demand import DemandModel
 from pricelm.decisions.inventory.page import stock_page
 from pricelm.decisions.inventory.plan import StockPlan, StockProduct, plan_stock
 from pricelm.services.outputs import replaced_file
-from pricelm.services.price_files import check_suffix, open_price_file
+from pricelm.services.price_files import price_format, write_frame
 from pricelm.services.reporting import now_text
 
 _NEEDED = ("sku", "lead_time_days")
@@ -129,7 +129,7 @@ def plan_orders(request: StockRequest, progress: Progress = Silence()) -> StockR
     OutputError
         If something cannot be written.
     """
-    check_suffix(request.out)
+    price_format(request.out)
     document = request.out.with_suffix(".json")
     if Path(str(request.products)).resolve() in (request.out.resolve(), document.resolve()):
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
@@ -243,8 +243,8 @@ def _write(request: StockRequest, plans: list[StockPlan], document: Path) -> Non
         "shortage_risk",
     ]
     table[numeric] = table[numeric].astype(np.float64).round(4)
-    with replaced_file(request.out) as draft, open_price_file(draft, request.out.suffix) as file:
-        file.append(table)
+    with replaced_file(request.out) as draft:
+        write_frame(table, draft, price_format(request.out))
     settings = {
         name: getattr(request, name) for name in ("period_days", "review_days", "holding_rate", "noise")
     }

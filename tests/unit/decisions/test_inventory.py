@@ -194,7 +194,7 @@ def test_the_horizon_of_steady_demand_nears_the_long_run_policy() -> None:
     assert (plan.reorder_points[0], plan.order_up_to_levels[0]) == (levels.reorder_point, levels.order_up_to)
 
 
-@given(chances, st.floats(-3.0, -1.1), st.floats(0.5, 3.0), st.floats(-0.5, 0.4))
+@given(chances, st.floats(-3.0, -1.1), st.floats(0.5, 3.0), st.floats(-1.0, 0.9))
 @settings(max_examples=20, deadline=None)
 def test_price_and_stock_equal_brute_force(
     weights: list[int], slope: float, cost: float, left: float
@@ -205,6 +205,7 @@ def test_price_and_stock_equal_brute_force(
     def around(mean: float) -> DiscreteUnits:
         return units_from_draws(np.repeat(np.arange(len(weights)), weights) * mean / shape.mean)
 
+    left *= cost
     product = JointProduct(cost, left, goodwill=0.3)
     prices = np.array([3.2, 4.0, 5.0, 5.9])
     best = price_and_stock(curve, prices, product, around)
