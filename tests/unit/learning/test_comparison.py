@@ -184,7 +184,7 @@ frame = listings_frame(64)
 texts, prices = frame["name"].tolist(), frame["cost"].to_numpy()
 groups = np.array([0, *range(23)])
 data = ComparisonData(texts[:40], np.log1p(prices[:40]), texts[40:], prices[40:], groups)
-settings = {"max_length": 16, "batch_size": 2, "precision": "fp32"}
+settings = {"max_length": 16, "batch_size": 2, "precision": "fp32", "threads": 1}
 plan = ComparisonPlan(("last-1", "bitfit"), (sys.argv[1],), ("data",), epochs=8, settings=settings)
 compare(plan, data, Path(sys.argv[2]))
 """
@@ -193,7 +193,7 @@ compare(plan, data, Path(sys.argv[2]))
 @pytest.fixture(scope="module")
 def straight(comparison_data: ComparisonData, tiny_plan: Plans, tmp_path_factory: Any) -> np.ndarray:
     """What the trial that is killed below predicts when it is left alone."""
-    plan = tiny_plan("bitfit", epochs=8, settings={"batch_size": 2})
+    plan = tiny_plan("bitfit", epochs=8, settings={"batch_size": 2, "threads": 1})
     (outcome,) = compare(plan, comparison_data, tmp_path_factory.mktemp("straight"))
     assert outcome.predictions is not None
     return outcome.predictions
@@ -229,7 +229,7 @@ def test_a_killed_comparison_goes_on_to_the_same_result(
     assert how == signal.SIGKILL or "1 trials are finished" in said, said
     before = results_of(tmp_path)
     assert list(before) == [("last-1", 8)]
-    plan = tiny_plan("last-1", "bitfit", epochs=8, settings={"batch_size": 2})
+    plan = tiny_plan("last-1", "bitfit", epochs=8, settings={"batch_size": 2, "threads": 1})
     resumed = compare(plan, comparison_data, tmp_path)
     assert results_of(tmp_path).items() >= before.items(), "the finished trial was run again"
     log = next(tmp_path.glob("trials/*/bitfit*/run/run.json"))
