@@ -7,6 +7,7 @@ Every message says what was expected, what came, and what to do::
     │   ├── ReadError                   the file cannot be read at all
     │   └── LimitError                  a size, time or memory limit was passed
     ├── ConfigError (ValueError)        an option or a combination of options is wrong
+    │   └── RuleError                   a pricing rule is wrong, or names what is not there
     ├── BackboneError                   a pretrained model cannot be found or loaded
     ├── BundleError                     a saved model is broken or incomplete
     │   └── BundleVersionError          it was written by a later pricelm
@@ -42,6 +43,10 @@ class LimitError(DataError):
 
 class ConfigError(PricelmError, ValueError):
     """An option has a value that it cannot have."""
+
+
+class RuleError(ConfigError):
+    """A pricing rule is wrong, or names a column that the products do not have."""
 
 
 class BackboneError(PricelmError):
