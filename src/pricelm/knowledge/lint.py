@@ -104,7 +104,7 @@ def single_conflicts(book: RuleBook, facts: ProductFacts) -> list[Finding]:
     if not rules or not len(facts):
         return []
     kept = kept_at_landmarks(rules, facts)
-    stuck = np.flatnonzero(~kept.all(axis=0).any(axis=1))
+    stuck = np.flatnonzero(~np.any(np.all(kept, axis=0), axis=1))
     found: dict[tuple[str, ...], list[int]] = {}
     known: dict[bytes, tuple[int, ...]] = {}
     for row in stuck:
