@@ -166,8 +166,8 @@ class Recommendation:
     sku : str
         The product.
     action : str
-        ``"raise"``, ``"lower"``, ``"hold"``, ``"test first"`` (outside the prices that demand is known for) or
-        ``"review"`` (no price keeps the rules).
+        ``"raise"``, ``"lower"``, ``"hold"``, ``"test first"`` (outside the prices that demand is known for)
+        or ``"review"`` (no price keeps the rules).
     current_price, proposed_price : float
         In ``currency``.
     price_low, price_high : float

@@ -38,7 +38,9 @@ def _links(rng: np.random.Generator, n: int) -> list[Link]:
         penalty = float(rng.uniform(0, 3)) if rng.random() < 0.3 else None
         kind = rng.integers(3)
         if kind == 0:
-            one = Inequality((low, high), (-1.0 - float(rng.choice([0, 0.2])), 1.0), float(rng.choice([0, 1])), "")
+            one = Inequality(
+                (low, high), (-1.0 - float(rng.choice([0, 0.2])), 1.0), float(rng.choice([0, 1])), ""
+            )
         elif kind == 1:
             one = Inequality((low, high), (float(rng.uniform(1, 3)), -1.0), 0.0, "")
         else:

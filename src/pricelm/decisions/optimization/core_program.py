@@ -1,7 +1,8 @@
 """The last part of the way: an exact program over those columns that can still be in a better choice.
 
-A column whose value at the shadow prices lies further below the best of its unit than the gap is wide cannot be
-in any choice that beats the one at hand. What is left is small, and often small enough to be solved exactly.
+A column whose value at the shadow prices lies further below the best of its unit than the gap is wide
+cannot be in any choice that beats the one at hand. What is left is small, and often small enough to be solved
+exactly.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def solve_core(
             choice[part.rows] = response.choice
         else:
             blocks.append(_block(part, multipliers))
-    near = np.concatenate([block.distance for block in blocks]) if blocks else np.empty(0)
+    if not blocks:
+        return CoreOutcome(choice, np.inf, False, False)
+    near = np.concatenate([block.distance for block in blocks])
     reach = gap * (1 + 1e-9) + 1e-9
     if np.count_nonzero(near <= reach) > most_columns:
         reach, whole = float(np.partition(near, most_columns - 1)[most_columns - 1]), False
@@ -110,9 +113,7 @@ def _block(part: Part, multipliers: np.ndarray) -> _Block:
         return _measured(part, part.segment, column, part.value, part.usage, zeros, units, multipliers)
     assert isinstance(part, LinkedPart)
     units = len(part.rows)
-    block = _measured(
-        part, part.unit, part.column, part.value, part.usage, part.price, units, multipliers
-    )
+    block = _measured(part, part.unit, part.column, part.value, part.usage, part.price, units, multipliers)
     # what a linked product can do depends on its neighbors, so none of its columns is out of the way
     block.distance = np.zeros(len(block.distance))
     return block
@@ -138,7 +139,9 @@ def _joined(blocks: list[_Block], kept: list[np.ndarray]) -> Columns:
     offsets = np.cumsum([0, *(block.units for block in blocks)])
     pairs = list(zip(blocks, kept, strict=True))
     return Columns(
-        np.concatenate([block.unit[at] + offset for (block, at), offset in zip(pairs, offsets, strict=False)]),
+        np.concatenate(
+            [block.unit[at] + offset for (block, at), offset in zip(pairs, offsets, strict=False)]
+        ),
         np.concatenate([block.value[at] for block, at in pairs]),
         np.concatenate([block.usage[:, at] for block, at in pairs], axis=1),
         np.concatenate([block.price[at] for block, at in pairs]),
@@ -151,11 +154,15 @@ def _enter(choice: np.ndarray, blocks: list[_Block], kept: list[np.ndarray], fou
     for block, at in zip(blocks, kept, strict=True):
         own = found.picked[unit_start : unit_start + block.units] - start
         columns = block.column[at[own]]
-        choice[block.part.rows] = block.part.columns(columns) if isinstance(block.part, JointPart) else columns
+        choice[block.part.rows] = (
+            block.part.columns(columns) if isinstance(block.part, JointPart) else columns
+        )
         start, unit_start = start + len(at), unit_start + block.units
 
 
-def total_response(parts: list[Part], multipliers: np.ndarray) -> tuple[float, float, np.ndarray, list[Response]]:
+def total_response(
+    parts: list[Part], multipliers: np.ndarray
+) -> tuple[float, float, np.ndarray, list[Response]]:
     """Return bound, value and usage of all parts together at shadow prices, and each response."""
     responses = [part.respond(multipliers) for part in parts]
     usage = np.sum([response.usage for response in responses], axis=0)

@@ -54,7 +54,8 @@ def _stuck_products(problem: PricingProblem, stuck: np.ndarray) -> tuple[tuple[s
     weight = np.array([1 + problem.priorities.get(name, 50) / 1e4 for name in names])
     cheapest = np.tensordot(weight, masks, axes=1).argmin(axis=1)
     sets = Counter(
-        tuple(names[at] for at in np.flatnonzero(masks[:, row, column])) for row, column in enumerate(cheapest)
+        tuple(names[at] for at in np.flatnonzero(masks[:, row, column]))
+        for row, column in enumerate(cheapest)
     )
     relax = tuple(dict.fromkeys(name for ids, _ in sets.most_common() for name in ids))
     return relax, f"{len(stuck):,} products have no price that keeps their own rules: relax {_listed(relax)}"
@@ -92,14 +93,21 @@ def _smallest_set(problem: PricingProblem) -> tuple[str, ...]:
                 for row, factor in zip(one.rows, one.coefficients, strict=True)
             )
             lines.append(
-                (np.append(used, switch[link.rule_id]), np.append(entries, open_wide), one.at_least - 1e-7, np.inf)
+                (
+                    np.append(used, switch[link.rule_id]),
+                    np.append(entries, open_wide),
+                    one.at_least - 1e-7,
+                    np.inf,
+                )
             )
     for k, name in zip(sums, sum_ids, strict=True):
         usage = problem.usage[k].ravel()
         scale = max(float(np.abs(usage).max(initial=0.0)), abs(float(problem.limits[k])), 1e-9)
         most = float(problem.usage[k].max(axis=1).sum()) - float(problem.limits[k])
         entries = np.append(usage, -max(most, 0.0)) / scale
-        lines.append((np.append(cell.ravel(), switch[name]), entries, -np.inf, float(problem.limits[k]) / scale))
+        lines.append(
+            (np.append(cell.ravel(), switch[name]), entries, -np.inf, float(problem.limits[k]) / scale)
+        )
     width = n * m + len(names)
     row_of = np.repeat(np.arange(len(lines)), [len(line[0]) for line in lines])
     matrix = coo_matrix(
@@ -127,20 +135,21 @@ def _contradicting_sums(problem: PricingProblem) -> tuple[str, ...]:
     free, _ = tied_groups(problem)
     if len(free) < len(problem.prices):
         return ()
-    kept = list(hard)
-    if _mixture_exists(problem, kept):
-        return ()
-    for k in hard:
-        fewer = [one for one in kept if one != k]
-        if not _mixture_exists(problem, fewer):
-            kept = fewer
     names = problem.portfolio_ids or [f"sum {k}" for k in range(len(problem.limits))]
-    least = min(kept, key=lambda k: problem.priorities.get(names[k], 50))
-    return (names[least],)
+    relaxed: list[int] = []
+    while not _mixture_exists(problem, hard):
+        kept = list(hard)
+        for k in hard:
+            fewer = [one for one in kept if one != k]
+            if not _mixture_exists(problem, fewer):
+                kept = fewer
+        relaxed.append(min(kept, key=lambda k: problem.priorities.get(names[k], 50)))
+        hard.remove(relaxed[-1])
+    return tuple(names[k] for k in relaxed)
 
 
 def _mixture_exists(problem: PricingProblem, rules: list[int]) -> bool:
-    """Tell whether a mixture of choices keeps some sums: the least excess over all weightings is not positive."""
+    """Tell whether a mixture of choices keeps some sums: no weighting of them is always passed."""
     if not rules:
         return True
     size = np.maximum(np.abs(problem.usage[rules]).max(axis=(1, 2)), 1e-9) * len(problem.prices)

@@ -132,7 +132,10 @@ class CrossPart:
             own = np.array([self._place[int(row)] for row in group.rows])
             crossed |= set(own.tolist())
             masked = np.where(self._allowed[own][None], group.log_factor, np.nan)
-            low, high = np.nansum(np.nanmin(masked, axis=2), axis=1), np.nansum(np.nanmax(masked, axis=2), axis=1)
+            low, high = (
+                np.nansum(np.nanmin(masked, axis=2), axis=1),
+                np.nansum(np.nanmax(masked, axis=2), axis=1),
+            )
             fixed = group.value_fixed - np.tensordot(multipliers, group.usage_fixed, axes=1)
             each = group.value_per_unit - np.tensordot(multipliers, group.usage_per_unit, axes=1)
             ends = [fixed + each * group.own_units * np.exp(end)[:, None] for end in (low, high)]

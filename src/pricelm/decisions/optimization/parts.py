@@ -132,7 +132,9 @@ def tied_groups(problem: PricingProblem) -> tuple[np.ndarray, list[Tied]]:
     if not pairs:
         return np.arange(n), []
     left, right = np.array(pairs).T
-    _, label = connected_components(coo_matrix((np.ones(len(pairs)), (left, right)), shape=(n, n)), directed=False)
+    _, label = connected_components(
+        coo_matrix((np.ones(len(pairs)), (left, right)), shape=(n, n)), directed=False
+    )
     members: dict[int, Tied] = {}
     sizes = np.bincount(label)
     order = np.argsort(label, kind="stable")

@@ -36,8 +36,8 @@ class Link:
 class CrossGroup:
     """Products whose prices move each other's sales.
 
-    Units of product i are ``own_units[i, j] * exp(sum over l of log_factor[i, l, k])`` when i takes its price j
-    and l its price k.
+    Units of product i are ``own_units[i, j] * exp(sum over l of log_factor[i, l, k])`` when i takes its
+    price j and l its price k.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class CrossGroup:
         return self.own_units[np.arange(g), choices] * np.exp(log)
 
     def worth(self, choices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return value, shape (configurations,), and usage, shape (rules, configurations), of joint choices."""
+        """Return value (configurations,) and usage (rules, configurations) of joint choices."""
         each = np.arange(len(self.rows))
         units = self.units(choices)
         value = self.value_fixed[each, choices] + self.value_per_unit[each, choices] * units
@@ -155,7 +155,7 @@ class PricingProblem:
         return cls(prices, value, free, **{**nothing, **more})  # type: ignore[arg-type]
 
     def totals(self, choice: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the sum of values, and the sums of portfolio rules, shape (rules,), at a choice of columns."""
+        """Return the sum of values, and the sums of portfolio rules, shape (rules,), at a choice."""
         rows = np.arange(len(choice))
         value, usage = self.value[rows, choice].copy(), self.usage[:, rows, choice]
         total, used = 0.0, np.zeros(len(self.limits))
@@ -199,7 +199,11 @@ class PricingProblem:
 
     def slackness(self) -> np.ndarray:
         """Return by how much a sum may pass its limit because of rounding, shape (rules,)."""
-        size = np.abs(self.usage).max(axis=(1, 2), initial=0.0) if self.usage.size else np.zeros(len(self.limits))
+        size = (
+            np.abs(self.usage).max(axis=(1, 2), initial=0.0)
+            if self.usage.size
+            else np.zeros(len(self.limits))
+        )
         return _RELATIVE * np.maximum(np.maximum(np.abs(self.limits), size), 1.0)
 
 

@@ -11,7 +11,13 @@ _FILLS = 60
 
 
 def repair_choice(
-    part: DensePart, choice: np.ndarray, excess: np.ndarray, multipliers: np.ndarray, room: np.ndarray
+    part: DensePart,
+    choice: np.ndarray,
+    excess: np.ndarray,
+    multipliers: np.ndarray,
+    room: np.ndarray,
+    *,
+    partly: bool = False,
 ) -> np.ndarray | None:
     """Change the columns of few products so that sums fall below their limits.
 
@@ -27,6 +33,8 @@ def repair_choice(
         Shadow prices, which say what a move costs.
     room : numpy.ndarray
         Rounding allowed on each sum, shape (rules,).
+    partly : bool, default False
+        Return how far it got instead of None.
 
     Returns
     -------
@@ -49,14 +57,14 @@ def repair_choice(
         order = np.argsort(ratio[at, column], kind="stable")
         order = order[np.isfinite(ratio[at, column][order])]
         if not len(order):
-            return None
+            break
         gained = np.cumsum(freed[order, column[order]])
         count = int(np.searchsorted(gained, excess[worst] - room[worst])) + 1
         moved = order[:count]
         before = part.usage[:, moved, choice[moved]].sum(axis=1)
         choice[moved] = column[moved]
         excess += part.usage[:, moved, choice[moved]].sum(axis=1) - before
-    return choice if (excess <= room).all() else None
+    return choice if partly or (excess <= room).all() else None
 
 
 def fill_up(
