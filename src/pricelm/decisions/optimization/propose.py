@@ -115,7 +115,7 @@ def plan_prices(
     ...                       "own_price_elasticity": [-3.0]})
     >>> plan = plan_prices(ProductFacts(table), RuleBook(), DemandTable.from_frame(table))
     >>> plan.recommendations[0].action, plan.recommendations[0].proposed_price
-    ('lower', 3.02)
+    ('lower', 3.01)
     """
     if not len(facts):
         raise DataError("expected at least one product to price, got none")
@@ -128,7 +128,8 @@ def plan_prices(
     choice = hold_current(assortment.problem, solution, good, assortment.grid.current)
     held = replace(solution, choice=choice)
     reduced = reduced_values(assortment.problem, held)
-    good = near_best(reduced, choice, config.near_best) | (good & near_best(reduced, choice, 1.0))
+    good &= np.isfinite(reduced)
+    good[np.arange(len(choice)), choice] = True
     each = _own_costs(assortment, reduced, solution.multipliers)
     costs = {name: float(cost.sum()) for name, cost in each.items() if cost.sum() > 0}
     costs |= _costs_of_ties(assortment, solution, solver)
@@ -161,14 +162,14 @@ def joint_units(problem: PricingProblem, choice: np.ndarray, units: np.ndarray) 
 
 
 def _own_costs(assortment: Assortment, reduced: np.ndarray, multipliers: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what each hard rule on single prices costs each product: the best price without it, less the best.
+    """Return what each hard rule on single prices costs each product: the best without it, less the best.
 
     Other rules stay, shadow prices too; a rule that another one covers costs nothing.
     """
     problem = assortment.problem
     if not problem.broken:
         return {}
-    broken_by = np.sum([mask for mask in problem.broken.values()], axis=0)
+    broken_by = np.sum(list(problem.broken.values()), axis=0)
     worth = problem.value - np.tensordot(multipliers, problem.usage, axes=1)
     best = np.where(np.isfinite(reduced), reduced, -np.inf).max(axis=1)
     tied = {row for link in problem.links for row in link.inequality.rows}
@@ -185,7 +186,7 @@ def _own_costs(assortment: Assortment, reduced: np.ndarray, multipliers: np.ndar
 
 
 def _costs_of_ties(assortment: Assortment, solution: Solution, solver: SolverConfig) -> dict[str, float]:
-    """Return what each hard rule on sums or between prices costs: the optimum without it, less the optimum."""
+    """Return what each hard rule on sums or between prices costs: the optimum without it, less this one."""
     problem = assortment.problem
     if problem.prices.size > _MOST_CELLS_TO_RESOLVE:
         return {}
@@ -240,14 +241,7 @@ def _recommendations(
     stuck = set(assortment.stuck.tolist())
     made = []
     for row in range(len(choice)):
-        own = tuple(
-            replace(
-                one, bound=one.bound or bool(costs[one.rule_id][row] > 0), cost=float(costs[one.rule_id][row])
-            )
-            if one.rule_id in costs
-            else one
-            for one in verdicts[row]
-        )
+        own = tuple(_with_cost(one, costs, row) for one in verdicts[row])
         recommendation = Recommendation(
             str(facts.skus[row]),
             action_of(
@@ -271,6 +265,11 @@ def _recommendations(
         reason = rationale_of(recommendation, config.objective.text, unsure=bool(assortment.unsure[row]))
         made.append(replace(recommendation, rationale=reason))
     return made
+
+
+def _with_cost(verdict: Verdict, costs: dict[str, np.ndarray], row: int) -> Verdict:
+    cost = float(costs[verdict.rule_id][row]) if verdict.rule_id in costs else 0.0
+    return replace(verdict, bound=verdict.bound or cost > 0, cost=cost)
 
 
 def _group_gains(

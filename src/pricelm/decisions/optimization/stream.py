@@ -61,8 +61,8 @@ def solve_blocks(
     Parameters
     ----------
     blocks : callable
-        Returns the blocks anew, each time the same: problems without links and cross effects, all with the limits
-        of the whole.
+        Returns the blocks anew, each time the same: problems without links and cross effects, all with the
+        limits of the whole.
     sink : callable
         Takes the number of a block and its chosen columns, in order, in the last pass.
     tolerance : float, default 1e-4
