@@ -21,6 +21,8 @@ from pricelm.core.errors import DataError
 from pricelm.core.extras import require
 
 GROCERY_ROWS = 10_000
+BACKBONES = {"en": "minilm", "zh": "multilingual-e5"}
+"""The backbone that reads a set's language."""
 _ZH_PLACEHOLDER_PRICE = 0.01
 
 

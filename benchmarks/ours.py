@@ -11,7 +11,7 @@ import pandas as pd
 
 import pricelm
 from benchmarks.contest import HERE, Outcome, Stopwatch, Task
-from benchmarks.datasets import BenchmarkSet
+from benchmarks.datasets import BACKBONES, BenchmarkSet
 from benchmarks.grouping import SEED
 from benchmarks.peers import CONFIDENCE_LEVEL
 
@@ -22,11 +22,11 @@ _SOURCES = Path(pricelm.__file__).parent
 _ROOMS = tuple(_SOURCES / room for room in ("catalog", "language", "models"))
 
 
-def new_price_model(preset: str) -> Any:
+def new_price_model(preset: str, backbone: str) -> Any:
     """Return an unfitted PriceModel; imported late, because its room is heavy."""
     from pricelm import PriceModel
 
-    return PriceModel(preset=preset, seed=SEED)
+    return PriceModel(preset=preset, backbone=backbone, seed=SEED)
 
 
 class PriceModelContestant:
@@ -37,19 +37,24 @@ class PriceModelContestant:
     preset : str
         ``"fast"``, ``"balanced"`` or ``"best"``.
     make : callable, default new_price_model
-        Builds the unfitted model from the preset.
+        Builds the unfitted model from the preset and the backbone of the set's language.
     """
 
     name = OURS
     code: tuple[Path, ...] = (HERE / "ours.py", *_ROOMS)
 
-    def __init__(self, preset: str, make: Callable[[str], Any] = new_price_model) -> None:
+    def __init__(self, preset: str, make: Callable[[str, str], Any] = new_price_model) -> None:
         self.preset = preset
         self.make = make
 
     def config(self) -> dict[str, Any]:
         """Return the preset, the seed and the level of the intervals."""
-        return {"preset": self.preset, "seed": SEED, "confidence_level": CONFIDENCE_LEVEL}
+        return {
+            "preset": self.preset,
+            "backbones": BACKBONES,
+            "seed": SEED,
+            "confidence_level": CONFIDENCE_LEVEL,
+        }
 
     def skips(self, data: BenchmarkSet, fold: int) -> str:
         """Take part everywhere."""
@@ -60,7 +65,9 @@ class PriceModelContestant:
         listings, fold = task.data.listings, task.fold
         test = listings.iloc[fold.test].drop(columns=task.data.roles.price)
         watch = Stopwatch()
-        model = self.make(self.preset).fit(listings.iloc[fold.train], run_dir=task.scratch)
+        model = self.make(self.preset, BACKBONES[task.data.language]).fit(
+            listings.iloc[fold.train], run_dir=task.scratch
+        )
         train_seconds = watch.lap()
         members = sorted(model.members_)
         model.members_ = {name: OnePass(member) for name, member in model.members_.items()}

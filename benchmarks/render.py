@@ -18,6 +18,7 @@ from benchmarks.autogluon_peer import NOT_INSTALLED
 from benchmarks.ours import OURS
 from benchmarks.results import Document, Row, read_document
 from benchmarks.trainer_peer import ENGLISH_ONLY
+from benchmarks.tuning_tables import tuning_sections
 from pricelm.core.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,9 @@ def page(documents: Mapping[str, Document]) -> str:
     if "accuracy" in documents:
         parts += _accuracy_sections(documents["accuracy"])
     for name, document in documents.items():
-        if name != "accuracy":
+        if name == "tuning":
+            parts += ["## Tuning", *tuning_sections(document.rows), _made_with(document)]
+        elif name != "accuracy":
             parts += [
                 f"## {name.capitalize()}",
                 tables.markdown(tables.row_table(document.rows)),

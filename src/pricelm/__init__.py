@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from pricelm.catalog.shops import load_shop
     from pricelm.catalog.splits import split_listings
     from pricelm.core.errors import PricelmError
-    from pricelm.core.nouns import Comparable, PriceEstimate, PriceInterval, Quote, WordEffect
+    from pricelm.core.nouns import Comparable, PriceBand, PriceEstimate, PriceInterval, Quote, WordEffect
     from pricelm.evaluation.evaluator import evaluate
     from pricelm.explanation.words import explain_words
     from pricelm.language.config import TuningConfig
     from pricelm.models.bundle import load_model
     from pricelm.models.price_model import PriceModel
+    from pricelm.models.shop_bands import ShopBands
 
 __version__ = "0.1.0"
 
@@ -47,17 +48,21 @@ _HOME_OF_NAME = {
     "PriceInterval": "pricelm.core.nouns",
     "Comparable": "pricelm.core.nouns",
     "WordEffect": "pricelm.core.nouns",
+    "ShopBands": "pricelm.models.shop_bands",
+    "PriceBand": "pricelm.core.nouns",
     "PricelmError": "pricelm.core.errors",
 }
 
 __all__ = [
     "Comparable",
     "ColumnMap",
+    "PriceBand",
     "PriceEstimate",
     "PriceInterval",
     "PriceModel",
     "PricelmError",
     "Quote",
+    "ShopBands",
     "TuningConfig",
     "WordEffect",
     "evaluate",

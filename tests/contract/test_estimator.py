@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cros
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from pricelm import PriceModel, TuningConfig
+from pricelm import PriceModel, ShopBands, TuningConfig
 from pricelm.core.errors import DataError
 
 # All checks of scikit-learn that apply to a regressor pass. One cannot run among the others:
@@ -105,6 +105,7 @@ def test_parameters_go_round(listings: pd.DataFrame) -> None:
         "abstain_ratio": 3.0,
         "currency": "USD",
         "keep_leaks": True,
+        "bands": ShopBands(("cheap", "dear"), (10.0,)),
         "image_root": "photos",
         "seed": 7,
     }

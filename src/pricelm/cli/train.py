@@ -91,6 +91,12 @@ def train(
             metavar="FILE.json", help="Tuning settings that replace the preset's.", show_default=False
         ),
     ] = None,
+    bands: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.yaml", help="The shop's own price bands: names and ends.", show_default=False
+        ),
+    ] = None,
     tracker: Annotated[
         list[TrackerName] | None,
         typer.Option(
@@ -107,7 +113,13 @@ def train(
     """
     from pricelm.cli.console import TerminalProgress, print_json, stdout_console
     from pricelm.cli.tables import counts_line, evaluation_view, places_view
-    from pricelm.services.training import TrainingOptions, TrainingRequest, read_tuning, train_model
+    from pricelm.models.shop_bands import read_shop_bands
+    from pricelm.services.training import (
+        TrainingOptions,
+        TrainingRequest,
+        read_tuning,
+        train_model,
+    )
 
     given = {"method": method, "head": head}
     named = {name: value for name, value in given.items() if value is not None}
@@ -119,6 +131,7 @@ def train(
         abstain_ratio=abstain_ratio,
         currency=currency,
         keep_leaks=keep_leaks,
+        bands=read_shop_bands(bands) if bands else None,
         test_share=test_share,
         image_root=images,
         seed=seed,

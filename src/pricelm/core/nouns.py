@@ -73,6 +73,23 @@ class PriceEstimate:
 
 
 @dataclass(frozen=True)
+class PriceBand:
+    """One of the price bands that a shop sorts its goods into.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"budget"``.
+    lower, upper : float
+        The least price in it, and the least that is too much for it; 0 and infinity at the ends.
+    """
+
+    name: str
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Comparable:
     """A listing of the training data that reads like the one being priced.
 
@@ -122,6 +139,7 @@ class Quote:
     member_prices: dict[str, float] = field(default_factory=dict)
     comparables: tuple[Comparable, ...] = ()
     word_effects: tuple[WordEffect, ...] = ()
+    band: PriceBand | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the quote as plain dictionaries, lists, strings and numbers."""

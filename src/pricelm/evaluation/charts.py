@@ -19,7 +19,7 @@ from pricelm.evaluation.wording import percent_text
 
 MAX_POINTS = 2000
 _WIDTH, _HEIGHT = 400, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 380.0, 30.0, 258.0
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 380.0, 30.0, 258.0
 # points are dealt onto layers: overlaps within one path do not add up, those of several do
 _LAYERS = 8
 _BAND_BINS = 16
@@ -81,17 +81,17 @@ def agreement_chart(predictions: pd.DataFrame, level: float, seed: int = 0) -> M
     actual, predicted = (predictions[name].to_numpy()[chosen] for name in ("actual", "predicted"))
     positive = np.concatenate([actual, predicted])
     low, high = padded(positive[positive > 0], 0.03, log=True)
-    x = Scale(low, high, _LEFT, _RIGHT, log=True)
-    y = Scale(low, high, _BOTTOM, _TOP, log=True)
+    x = Scale(low, high, LEFT, RIGHT, log=True)
+    y = Scale(low, high, BOTTOM, TOP, log=True)
     shown, band = held[chosen], _interval_band(predictions, x, y)
     return svg(
         "agreement",
         "Actual against predicted price",
         f"Each of {chosen.size:,} dots is a test listing on logarithmic axes; {percent_text(held.mean())} of "
         f"all lie inside their own {percent_text(level, 0)} interval. Dots on the diagonal are exact.",
-        _axes(x, y, "predicted price", "actual price"),
+        axes_of(x, y, "predicted price", "actual price"),
         element("polygon", points=band, class_="band") if band else None,
-        element("line", x1=_LEFT, y1=_BOTTOM, x2=_RIGHT, y2=_TOP, class_="diagonal"),
+        element("line", x1=LEFT, y1=BOTTOM, x2=RIGHT, y2=TOP, class_="diagonal"),
         _dots(x.places(predicted[shown]), y.places(actual[shown]), "dots"),
         _dots(x.places(predicted[~shown]), y.places(actual[~shown]), "dots outside"),
         element("polygon", points=band, class_="band-edge") if band else None,
@@ -114,8 +114,8 @@ def learning_chart(points: Sequence[LearningPoint]) -> Markup:
     train = _thinned([(p.step, p.train_loss) for p in points if p.train_loss is not None])
     held = [(p.step, p.held_out_loss) for p in points if p.held_out_loss is not None]
     steps, losses = np.array([*train, *held], dtype=np.float64).T
-    x = Scale(min(0.0, steps.min()), max(steps.max(), 1.0), _LEFT, _RIGHT - 60)
-    y = Scale(*padded(losses, 0.06), _BOTTOM, _TOP)
+    x = Scale(min(0.0, steps.min()), max(steps.max(), 1.0), LEFT, RIGHT - 60)
+    y = Scale(*padded(losses, 0.06), BOTTOM, TOP)
     best = min(held, key=lambda point: point[1]) if held else None
     story = f"Training loss ends at {train[-1][1]:.3f}. " if train else ""
     if best is not None:
@@ -124,11 +124,11 @@ def learning_chart(points: Sequence[LearningPoint]) -> Markup:
         "learning",
         "Learning curve of the language member",
         story,
-        _axes(x, y, "step", "loss"),
-        _line(train, x, y, "line train"),
-        _line(held, x, y, "line held"),
-        [_dot(x.place(step), y.place(loss), "knot") for step, loss in held],
-        _dot(x.place(best[0]), y.place(best[1]), "knot best", 5.0) if best else None,
+        axes_of(x, y, "step", "loss"),
+        line(train, x, y, "line train"),
+        line(held, x, y, "line held"),
+        [dot(x.place(step), y.place(loss), "knot") for step, loss in held],
+        dot(x.place(best[0]), y.place(best[1]), "knot best", 5.0) if best else None,
         _end_labels([("training", "train", train), ("held out", "held", held)], x, y),
     )
 
@@ -147,54 +147,54 @@ def calibration_chart(curve: pd.DataFrame) -> Markup:
         An ``svg`` element.
     """
     low = min(float(curve["level"].min()), float(curve["coverage_lower"].min())) - 0.04
-    x, y = Scale(low, 1.0, _LEFT, _RIGHT), Scale(low, 1.0, _BOTTOM, _TOP)
+    x, y = Scale(low, 1.0, LEFT, RIGHT), Scale(low, 1.0, BOTTOM, TOP)
     marks: list[Markup] = []
     pairs = []
     for row in curve.to_dict("records"):
         place = x.place(row["level"])
         ends = y.place(row["coverage_lower"]), y.place(row["coverage_upper"])
         marks.append(element("line", x1=place, y1=ends[0], x2=place, y2=ends[1], class_="whisker"))
-        marks.append(_dot(place, y.place(row["coverage"]), "knot", 4.5))
+        marks.append(dot(place, y.place(row["coverage"]), "knot", 4.5))
         pairs.append(f"{percent_text(row['level'], 0)}: {percent_text(row['coverage'])}")
     return svg(
         "calibration",
         "Promised against observed coverage",
         f"Share of test prices inside intervals of each level. Promised: observed. {'; '.join(pairs)}.",
-        _axes(x, y, "promised", "observed", lambda value: percent_text(value, 0)),
-        element("line", x1=_LEFT, y1=_BOTTOM, x2=_RIGHT, y2=_TOP, class_="diagonal"),
+        axes_of(x, y, "promised", "observed", lambda value: percent_text(value, 0)),
+        element("line", x1=LEFT, y1=BOTTOM, x2=RIGHT, y2=TOP, class_="diagonal"),
         marks,
     )
 
 
-def _axes(
+def axes_of(
     x: Scale, y: Scale, x_title: str, y_title: str, label: Callable[[float], str] = short_number
 ) -> Markup:
+    """Return axes with their grid, ticks and titles."""
     x_ticks = [
         fragment(
-            element("line", x1=x.place(tick), y1=_TOP, x2=x.place(tick), y2=_BOTTOM, class_="grid"),
-            element(
-                "text", label(tick), x=x.place(tick), y=_BOTTOM + 16, class_="tick", text_anchor="middle"
-            ),
+            element("line", x1=x.place(tick), y1=TOP, x2=x.place(tick), y2=BOTTOM, class_="grid"),
+            element("text", label(tick), x=x.place(tick), y=BOTTOM + 16, class_="tick", text_anchor="middle"),
         )
         for tick in x.ticks()
     ]
     y_ticks = [
         fragment(
             element("line", x1=x.start, y1=y.place(tick), x2=x.end, y2=y.place(tick), class_="grid"),
-            element("text", label(tick), x=_LEFT - 7, y=y.place(tick) + 4, class_="tick", text_anchor="end"),
+            element("text", label(tick), x=LEFT - 7, y=y.place(tick) + 4, class_="tick", text_anchor="end"),
         )
         for tick in y.ticks()
     ]
     return fragment(
         x_ticks,
         y_ticks,
-        element("line", x1=x.start, y1=_BOTTOM, x2=x.end, y2=_BOTTOM, class_="axis"),
-        element("text", x_title, x=x.end, y=_BOTTOM + 34, class_="axis-title", text_anchor="end"),
+        element("line", x1=x.start, y1=BOTTOM, x2=x.end, y2=BOTTOM, class_="axis"),
+        element("text", x_title, x=x.end, y=BOTTOM + 34, class_="axis-title", text_anchor="end"),
         element("text", y_title, x=4, y=14, class_="axis-title"),
     )
 
 
-def _dot(x: float, y: float, class_: str, radius: float = 3.2) -> Markup:
+def dot(x: float, y: float, class_: str, radius: float = 3.2) -> Markup:
+    """Return a dot."""
     return element("circle", cx=x, cy=y, r=radius, class_=class_)
 
 
@@ -225,7 +225,8 @@ def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(int(part[-1, 0]), float(part[:, 1].mean())) for part in parts]
 
 
-def _line(points: Sequence[tuple[int, float]], x: Scale, y: Scale, class_: str) -> Markup | None:
+def line(points: Sequence[tuple[int, float]], x: Scale, y: Scale, class_: str) -> Markup | None:
+    """Return a line through points; None without any."""
     if not points:
         return None
     corners = " ".join(f"{x.place(step):.1f},{y.place(loss):.1f}" for step, loss in points)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from pricelm.evaluation.markup import Markup, element, user_text
+from pricelm.evaluation.markup import Markup, Node, element, user_text
 from pricelm.evaluation.report_data import DataReport, LearningPoint, QuotedListing, ReportData
 from pricelm.evaluation.report_details import data_section, quotes_section, settings_section
 from pricelm.evaluation.report_sections import accuracy_section, charts_section, coverage_section, summary
 
-__all__ = ["DataReport", "LearningPoint", "QuotedListing", "ReportData", "render_report", "write_report"]
+__all__ = [
+    "DataReport",
+    "LearningPoint",
+    "QuotedListing",
+    "ReportData",
+    "html_page",
+    "render_report",
+    "write_report",
+]
 
 # even if escaping failed somewhere, a browser would load and run nothing
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -76,26 +84,45 @@ def render_report(data: ReportData) -> str:
         "settings": settings_section(data),
     }
     there = [key for key, part in sections.items() if part is not None]
+    footer = (
+        "Made by pricelm. Unless said otherwise, intervals are 95% percentile bootstrap intervals over "
+        f"{data.evaluation.n_groups:,} groups of near-duplicate listings."
+    )
+    return html_page(
+        f"{data.title}: price model report",
+        _header(data, there),
+        element("main", [sections[key] for key in there], id="main"),
+        element("footer", element("p", footer)),
+    )
+
+
+def html_page(title: str, *body: Node, style: str = "") -> str:
+    """Return a whole HTML document in the style of the report, which loads and runs nothing.
+
+    Parameters
+    ----------
+    title : str
+        Title of the page.
+    *body : Node
+        What it shows.
+    style : str, default ""
+        Further rules of CSS, written by the program and not by a user.
+
+    Examples
+    --------
+    >>> html_page("A title", element("p", "1 < 2")).count("default-src")
+    1
+    """
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{data.title}: price model report"),
-        element("style", _style_sheet()),
+        element("title", title),
+        element("style", _style_sheet(), Markup(style)),
     )
-    footer = (
-        "Made by pricelm. Unless said otherwise, intervals are 95% percentile bootstrap intervals over "
-        f"{data.evaluation.n_groups:,} groups of near-duplicate listings."
-    )
-    body = element(
-        "body",
-        _header(data, there),
-        element("main", [sections[key] for key in there], id="main"),
-        element("footer", element("p", footer)),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    return f"<!doctype html>\n{element('html', head, element('body', *body), lang='en')}\n"
 
 
 def _header(data: ReportData, there: list[str]) -> Markup:

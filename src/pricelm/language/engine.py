@@ -31,6 +31,7 @@ from pricelm.language.pretrained import digest, longest_text
 from pricelm.language.rows import Rows
 from pricelm.language.runtime import forget_states, isolated_random_state, limited_threads, pick_device
 from pricelm.language.saving import Fitted, load_fitted, save_fitted
+from pricelm.language.supervision import NoSupervisor, Supervisor
 from pricelm.language.trackers import make_tracker
 from pricelm.language.tracking import Watch
 from pricelm.language.trainer import Run, Trainer
@@ -55,6 +56,7 @@ def tune(
     run_dir: Path | None,
     progress: Progress,
     trackers: tuple[str, ...] = (),
+    supervisor: Supervisor = NoSupervisor(),
 ) -> Fitted:
     """Tune a backbone on checked rows.
 
@@ -72,6 +74,8 @@ def tune(
         Display for the person who waits.
     trackers : tuple of str
         What else draws the run; it needs a folder.
+    supervisor : Supervisor
+        Sees each epoch and may end the training; with one process only.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def tune(
     """
     job = Job(config, rows, held_out, run_dir, trackers)
     if config.processes == 1:
-        return train_here(job, progress, Team())
+        return train_here(job, progress, Team(), supervisor)
     with TemporaryDirectory(prefix="pricelm-") as passing:
         place = run_dir or Path(passing)
         try:
@@ -94,7 +98,7 @@ def tune(
         return train_here(replace(job, run_dir=place), progress, Team())
 
 
-def train_here(job: Job, progress: Progress, team: Team) -> Fitted:
+def train_here(job: Job, progress: Progress, team: Team, supervisor: Supervisor = NoSupervisor()) -> Fitted:
     """Tune a backbone in this process, alone or as one of a team; see :func:`tune`."""
     device, config, rows, held_out = pick_device(), job.config, job.rows, job.held_out
     with limited_threads(config.threads), isolated_random_state(config.seed, device):
@@ -106,7 +110,7 @@ def train_here(job: Job, progress: Progress, team: Team) -> Fitted:
         checking = None if held_out is None else _prepared(fitted, held_out)
         stamp = _fingerprint(config, backbone, [rows, held_out]) if job.run_dir else ""
         watch = _watch(job, stamp, progress) if team.leads else Watch()
-        run = Run(job.run_dir, stamp, progress, fitted.scale.std, team, watch)
+        run = Run(job.run_dir, stamp, progress, fitted.scale.std, team, watch, supervisor)
         fitted.history = Trainer(network, config, training, checking, run).train().history
         method = build_method(config.method, config.method_options)
         fitted.method_report = method.report(network)

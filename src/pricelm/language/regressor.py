@@ -14,6 +14,7 @@ from pricelm.language.backbones import require_training_libraries
 from pricelm.language.config import TuningConfig
 from pricelm.language.facts import check_facts
 from pricelm.language.rows import check_rows, check_texts, check_validation
+from pricelm.language.supervision import NoSupervisor, Supervisor
 from pricelm.language.tracking import check_trackers
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class LanguageRegressor:
         ``validation_loss`` (standardized) and ``validation_rmse`` (in the targets' unit).
     n_trained_parameters_ : int
         Parameters that were tuned.
+    n_parameters_ : int
+        Parameters that the tuned network consists of.
     method_report_ : dict
         What the method found out, for example the ranks of AdaLoRA.
     levels_ : tuple of float
@@ -83,6 +86,11 @@ class LanguageRegressor:
         """Parameters that were tuned."""
         return self._parts.n_trained_parameters
 
+    @property
+    def n_parameters_(self) -> int:
+        """Parameters that the tuned network consists of, after folding."""
+        return sum(parameter.numel() for parameter in self._parts.network.parameters())
+
     def fit(
         self,
         texts: Sequence[str],
@@ -92,6 +100,7 @@ class LanguageRegressor:
         facts: np.ndarray | None = None,
         run_dir: Path | str | None = None,
         trackers: Sequence[str] = (),
+        supervisor: Supervisor | None = None,
         progress: Progress = Silence(),
     ) -> Self:
         """Tune the backbone.
@@ -113,6 +122,8 @@ class LanguageRegressor:
             interruption.
         trackers : sequence of str, optional
             ``"tensorboard"`` or ``"wandb"`` (offline), which draw the run in ``run_dir`` as it goes.
+        supervisor : Supervisor, optional
+            Sees the history after each epoch and may end the training; with ``config.processes`` 1 only.
         progress : Progress
             Display for the person who waits.
 
@@ -142,7 +153,14 @@ class LanguageRegressor:
             )
         place = None if run_dir is None else Path(run_dir)
         drawn_by = check_trackers(trackers, place)
-        self._fitted = _engine().tune(self.config, rows, held_out, place, progress, drawn_by)
+        if supervisor is not None and self.config.processes > 1:
+            raise ConfigError(
+                f"expected processes 1 with a supervisor, got {self.config.processes}: it follows a training "
+                "in its own process; leave one of the two out"
+            )
+        self._fitted = _engine().tune(
+            self.config, rows, held_out, place, progress, drawn_by, supervisor or NoSupervisor()
+        )
         return self
 
     def predict(

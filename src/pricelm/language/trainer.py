@@ -31,6 +31,7 @@ from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.optimizers import build_optimizer, learning_rate_factor, set_learning_rate
 from pricelm.language.runtime import autocast, resolve_precision
+from pricelm.language.supervision import NoSupervisor, Supervisor
 from pricelm.language.tracking import Watch
 from pricelm.language.training_log import TrainingLog
 
@@ -53,6 +54,8 @@ class Run:
         The processes that train together; by default this one alone.
     watch : Watch
         ``run.json`` and trackers.
+    supervisor : Supervisor
+        Sees each epoch and may end the training.
     """
 
     run_dir: Path | None = None
@@ -61,6 +64,7 @@ class Run:
     target_std: float = 1.0
     team: Team = field(default_factory=Team)
     watch: Watch = field(default_factory=Watch)
+    supervisor: Supervisor = field(default_factory=NoSupervisor)
 
 
 class Trainer:
@@ -169,7 +173,7 @@ class Trainer:
             state.loss_sum += loss * n_texts
             state.texts_in_epoch += n_texts
             self._report_step(loss, n_texts, factor)
-            interrupted = self.team.agree(interrupt.raised)
+            interrupted = self.team.agree(interrupt.raised or self.run.supervisor.wants_stop())
             if interrupted or (every and state.step % every == 0):
                 self._write_checkpoint()
             self._stop_if(interrupted)
@@ -245,6 +249,8 @@ class Trainer:
         self._keep(record)
         if state.epoch < self.config.epochs and not self._out_of_patience():
             self._write_checkpoint()
+        # After the checkpoint, so that an epoch that was seen is never trained again.
+        self.run.supervisor.after_epoch(state.history)
 
     def _keep(self, record: dict[str, Any]) -> None:
         self.log.write(record)

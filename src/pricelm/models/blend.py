@@ -26,15 +26,21 @@ class Blend:
     without : dict of str to Blend
         For each member, the blend that the same out-of-fold predictions give without it; it
         answers what the member is worth, and prices the rows of which the member says nothing.
+    smearing : float or None
+        Mean of exp(true - predicted log price) on held-out rows: what the median of 1 + price is multiplied
+        with to become its mean. None if it is not known.
 
     References
     ----------
     Breiman, L. (1996). Stacked regressions. Machine Learning 24, 49-64.
+    Duan, N. (1983). Smearing estimate: a nonparametric retransformation method. Journal of the American
+    Statistical Association 78, 605-610.
     """
 
     weights: dict[str, float]
     intercept: float
     without: dict[str, Blend]
+    smearing: float | None = None
 
     def predict(self, members: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return blended log prices, shape (n,), of each member's (n,).
@@ -54,6 +60,7 @@ class Blend:
         return {
             "weights": self.weights,
             "intercept": self.intercept,
+            "smearing": self.smearing,
             "without": {name: blend.to_dict() for name, blend in self.without.items()},
         }
 
@@ -61,7 +68,7 @@ class Blend:
     def from_dict(cls, values: Mapping[str, Any]) -> Blend:
         """Rebuild a blend from `to_dict`."""
         without = {name: cls.from_dict(blend) for name, blend in values["without"].items()}
-        return cls(dict(values["weights"]), float(values["intercept"]), without)
+        return cls(dict(values["weights"]), float(values["intercept"]), without, values.get("smearing"))
 
 
 def fit_blend(members: Mapping[str, np.ndarray], target: np.ndarray) -> Blend:

@@ -37,6 +37,7 @@ from pricelm.models.comparables import ComparableIndex
 from pricelm.models.fingerprint import software_versions
 from pricelm.models.price_model import PriceModel
 from pricelm.models.roster import load_member
+from pricelm.models.shop_bands import ShopBands
 from pricelm.models.text import FeatureColumns
 
 SCHEMA_VERSION = 1
@@ -148,6 +149,7 @@ def _describe(model: PriceModel) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "parameters": {name: getattr(model, name) for name in _PARAMETERS},
         "tuning": dict(_settings(model.tuning)) if model.tuning else None,
+        "bands": model.bands.to_dict() if model.bands else None,
         "columns": model.columns_.to_dict(),
         "features": model.features_.to_dict(),
         "currency": model.currency_,
@@ -204,6 +206,8 @@ def _read_parts(folder: Path, document: dict[str, Any], image_root: str | Path |
         tuning = checked if set(tuning) == set(checked.to_dict()) else tuning
     columns = ColumnMap.from_dict(document["columns"])
     model = PriceModel(**document["parameters"], tuning=tuning, columns=columns, image_root=image_root)
+    # earlier bundles have none
+    model.bands = ShopBands.from_dict(document["bands"]) if document.get("bands") else None
     model.columns_ = columns
     model.features_ = FeatureColumns.from_dict(document["features"])
     model.currency_ = document["currency"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pricelm.catalog.duplicates import duplicate_groups
 from pricelm.core.protocols import Progress
 from pricelm.models.blend import Blend, cross_fitted_predictions, fit_blend
@@ -99,8 +101,9 @@ def fit_parts(
         if not verdict.kept:
             refused = {**refused, _ON_TRIAL: verdict.reason}
             fitted = _without(fitted, _ON_TRIAL)
-    blend = fit_blend(fitted.predictions, truth)
     blended = cross_fitted_predictions(fitted.predictions, truth, seed=seed)
+    smearing = float(np.mean(np.exp(truth - blended)))
+    blend = replace(fit_blend(fitted.predictions, truth), smearing=smearing)
     inputs = interval_inputs(held_out, context.features, fitted.predictions, blended)
     calibration = Calibration(confidence_level).fit(inputs, truth, seed=seed)
     lexical = fitted.members.get("lexical")

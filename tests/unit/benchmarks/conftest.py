@@ -55,7 +55,7 @@ class StandInModel:
 
     member_names = ("lexical", "language")
 
-    def __init__(self, preset="fast", wide=3.0):
+    def __init__(self, preset="fast", backbone="minilm", *, wide=3.0):
         self.preset, self.wide = preset, wide
         self.members_ = dict.fromkeys(self.member_names, object())
         self.refused_ = {"tabular": "a stand-in has no trees"}

@@ -154,5 +154,5 @@ def test_the_model_of_the_contest_is_the_public_one(monkeypatch):
 
     made = {}
     monkeypatch.setattr(pricelm, "PriceModel", lambda **options: made.update(options), raising=False)
-    ours.new_price_model("best")
-    assert made == {"preset": "best", "seed": 42}
+    ours.new_price_model("best", "multilingual-e5")
+    assert made == {"preset": "best", "backbone": "multilingual-e5", "seed": 42}

@@ -91,7 +91,8 @@ def test_prices_from_logs_are_never_negative():
 def test_ours_is_given_raw_rows_and_hands_back_members_and_intervals(task, stand_in_model):
     made = []
 
-    def make(preset):
+    def make(preset, backbone):
+        assert backbone == "minilm"
         made.append(stand_in_model(preset))
         return made[-1]
 
@@ -106,7 +107,10 @@ def test_a_blend_that_has_no_language_member_has_nothing_to_leave_out(task, stan
     class Lexical(stand_in_model):
         member_names = ("lexical", "tabular")
 
-    assert "without_language" not in PriceModelContestant("fast", Lexical).run(task).more
+    assert (
+        "without_language"
+        not in PriceModelContestant("fast", Lexical).run(task).more
+    )
 
 
 def test_the_plain_trainer_takes_part_in_english_sets_and_in_the_folds_asked_for(tiny_set):

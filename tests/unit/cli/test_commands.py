@@ -62,6 +62,26 @@ def test_train_prints_one_json_document_on_request(tmp_path: Path) -> None:
     assert bundle["columns"]["listing_id"] == "sku" and bundle["columns"]["category"] == "group"
 
 
+def test_compare(tiny_backbone: Path, tmp_path: Path) -> None:
+    listings_frame(60).to_csv(tmp_path / "l.csv", index=False)
+    roles = ("--price", "cost", "--column", "brand=maker", "--column", "category=group")
+    command = (
+        "compare", tmp_path / "l.csv", "--out", tmp_path / "c", "--backbones", tiny_backbone, "--methods",
+        "frozen,last-9", "--epochs", "1", "--rows", "50", "--max-length", "16", "--equal", "data", *roles,
+    )  # fmt: skip
+    result = run(*command)
+    assert result.exit_code == 0, result.output
+    for part in ("Equal data", "first", "failed", "asks for more layers", "comparison.html", "RMSLE"):
+        assert part in result.stdout
+    assert "Equal time" not in result.stdout
+    assert "frozen, 10 epochs" in result.stderr and "2 trials" in result.stderr
+    assert "frozen" in (tmp_path / "c" / "comparison.html").read_text(encoding="utf-8")
+    document = json.loads(run(*command, "--json").stdout)
+    assert (document["n_train"], document["n_test"]) == (40, 10)
+    stored = json.loads((tmp_path / "c" / "comparison.json").read_text(encoding="utf-8"))
+    assert stored["rows"] == document["rows"] and document["rows"][1]["verdict"] == "failed"
+
+
 def test_evaluate(fast_bundle: Path, held_out: Path) -> None:
     result = run("evaluate", fast_bundle, held_out)
     assert result.exit_code == 0, result.output
@@ -157,6 +177,9 @@ def test_demo_says_what_it_did(monkeypatch: pytest.MonkeyPatch, fast_bundle: Pat
         (["train", "{data}", "-o", "m", "--preset", "fast", "--column", "brand"], 2, "ROLE=COLUMN"),
         (["train", "{data}", "-o", "m", "--config", "none.json"], 2, "none.json"),
         (["train", "{data}", "-o", "m", "--preset", "fast", "--query", "SELECT 1"], 2, "query"),
+        (["compare", "{data}", "-o", "c", "--methods", "lorra"], 2, "did you mean 'lora'"),
+        (["compare", "{data}", "-o", "c", "--test-share", "0"], 2, "test share"),
+        (["compare", "{data}", "-o", "c", "--rows", "3"], 2, "at least 20 rows"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -57,19 +57,19 @@ METHODS: dict[str, MethodEntry] = {
     "frozen": MethodEntry(
         _SELECTIVE, "Frozen", 2e-4, 1.0, "the head alone; each text is read once", 1e-2, 10
     ),
-    "bitfit": MethodEntry(_SELECTIVE, "BitFit", 1e-3, 1.0, "the biases alone (norms where there are none)"),
-    "lora": MethodEntry(_ADAPTERS, "Lora", 1e-3, 1.0, "low-rank changes of every linear layer"),
-    "dora": MethodEntry(_ADAPTERS, "Dora", 1e-3, 1.0, "LoRA with the length of each weight apart"),
-    "adalora": MethodEntry(_ADAPTERS, "AdaLora", 2e-3, 1.0, "LoRA whose ranks go where they matter"),
+    "bitfit": MethodEntry(_SELECTIVE, "BitFit", 4e-3, 1.0, "the biases alone (norms where there are none)"),
+    "lora": MethodEntry(_ADAPTERS, "Lora", 2e-3, 1.0, "low-rank changes of every linear layer"),
+    "dora": MethodEntry(_ADAPTERS, "Dora", 2e-3, 1.0, "LoRA with the length of each weight apart"),
+    "adalora": MethodEntry(_ADAPTERS, "AdaLora", 1e-2, 1.0, "LoRA whose ranks go where they matter"),
     "prefix": MethodEntry(
-        _ADAPTERS, "Prefix", 1e-2, 1.0, "learned keys and values before the text in each layer"
+        _ADAPTERS, "Prefix", 3e-2, 1.0, "learned keys and values before the text in each layer"
     ),
     "prompt": MethodEntry(_ADAPTERS, "Prompt", 1e-2, 1.0, "learned tokens before the text"),
-    "ia3": MethodEntry(_ADAPTERS, "Ia3", 5e-3, 1.0, "learned factors of keys, values and inner states"),
+    "ia3": MethodEntry(_ADAPTERS, "Ia3", 2e-2, 1.0, "learned factors of keys, values and inner states"),
     "adapter": MethodEntry(
         "pricelm.language.methods.bottleneck",
         "BottleneckAdapter",
-        1e-3,
+        3e-3,
         1.0,
         "a small network after each layer",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -108,7 +109,10 @@ class _PeftMethod(Method):
         """
         peft = require("peft", extra="train", purpose=f"tune with method {self.name!r}")
         try:
-            network.encoder = peft.get_peft_model(network.encoder, self.config())
+            # peft asks transformers for a name that is to be renamed, which is nothing a user can change
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+                network.encoder = peft.get_peft_model(network.encoder, self.config())
         except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
             raise ConfigError(
                 f"method {self.name!r} cannot adapt a backbone of type "
