@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     MODEL = 4
     MISSING_EXTRA = 5
     RESOURCES = 6
+    RULES = 7
     INTERRUPTED = 130
 
 
@@ -39,6 +40,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a saved model or a pretrained model cannot be loaded or written",
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
+    ExitCode.RULES: "no prices keep the rules, or the rules contradict each other",
     ExitCode.INTERRUPTED: "interrupted; training goes on when the same command runs again",
 }
 

@@ -14,8 +14,10 @@ from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.failures import Commands
+from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
+from pricelm.cli.rules import rules
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, tune, compare, evaluate, predict, quote, backbones, demo, doctor):
+for command in (train, tune, compare, evaluate, predict, quote, backbones, demo, doctor, optimize, rules):
     app.command()(command)
 
 

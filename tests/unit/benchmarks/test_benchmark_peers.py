@@ -107,10 +107,7 @@ def test_a_blend_that_has_no_language_member_has_nothing_to_leave_out(task, stan
     class Lexical(stand_in_model):
         member_names = ("lexical", "tabular")
 
-    assert (
-        "without_language"
-        not in PriceModelContestant("fast", Lexical).run(task).more
-    )
+    assert "without_language" not in PriceModelContestant("fast", Lexical).run(task).more
 
 
 def test_the_plain_trainer_takes_part_in_english_sets_and_in_the_folds_asked_for(tiny_set):
