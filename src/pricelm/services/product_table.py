@@ -90,8 +90,8 @@ def read_products(
     frame = _named(read_listings(source, query=query), columns or {}, str(source))
     if len(frame) > MOST_PRODUCTS:
         raise LimitError(
-            f"{source}: expected at most {MOST_PRODUCTS:,} products, got {len(frame):,}. Split them by category, "
-            "or use solve_blocks in Python, which takes any number"
+            f"{source}: expected at most {MOST_PRODUCTS:,} products, got {len(frame):,}. Split them by "
+            "category, or use solve_blocks in Python, which takes any number"
         )
     broken = pd.DataFrame(frame.attrs.get("rejected", []), columns=["row", "column", "value", "reason"])
     needed = ["sku", "price", *(["unit_cost"] if need_cost else [])]

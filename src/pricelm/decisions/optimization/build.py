@@ -13,6 +13,7 @@ from pricelm.decisions.optimization.grids import Grid, GridConfig, price_grid
 from pricelm.decisions.optimization.objective import Objective, Risk, rows_at_once
 from pricelm.decisions.optimization.problem import CrossGroup, Link, PricingProblem
 from pricelm.knowledge.facts import ProductFacts
+from pricelm.knowledge.lint import smallest_conflict
 from pricelm.knowledge.rule import TOLERANCE
 from pricelm.knowledge.rule_files import RuleBook
 
@@ -70,6 +71,8 @@ class Assortment:
         Positions of products without a price that keeps their own rules; they are held at the current one.
     unsure : numpy.ndarray
         Whether the risk setting left only the current price, bool of shape (n,).
+    conflicts : dict of int to tuple of str
+        For each stuck product, the smallest set of its rules that contradict each other.
     """
 
     facts: ProductFacts
@@ -80,7 +83,7 @@ class Assortment:
     problem: PricingProblem
     stuck: np.ndarray
     unsure: np.ndarray
-    slacks: dict[str, np.ndarray] = field(default_factory=dict)
+    conflicts: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def assemble(
@@ -158,7 +161,17 @@ def assemble(
         broken,
         {rule.id: rule.priority for rule in book},
     )
-    return Assortment(facts, book, grid, units, costs, problem, stuck, unsure, slacks)
+    return Assortment(facts, book, grid, units, costs, problem, stuck, unsure, _conflicts(broken, stuck))
+
+
+def _conflicts(broken: dict[str, np.ndarray], stuck: np.ndarray) -> dict[int, tuple[str, ...]]:
+    names = list(broken)
+    return {
+        int(row): tuple(
+            names[at] for at in smallest_conflict(np.array([~broken[name][row] for name in names]).T)
+        )
+        for row in stuck
+    }
 
 
 def _checked_units(demand: DemandCurve, prices: np.ndarray, facts: ProductFacts) -> np.ndarray:

@@ -16,8 +16,6 @@ from pricelm.decisions.optimization.parts import DensePart, JointPart, Part, Res
 from pricelm.decisions.optimization.problem import PricingProblem
 from pricelm.decisions.optimization.selection import Columns, Selected, select_columns
 
-_MOST_COLUMNS = 60_000
-
 
 @dataclass(frozen=True, eq=False)
 class CoreOutcome:
@@ -36,7 +34,7 @@ def solve_core(
     *,
     gap: float,
     seconds: float,
-    most_columns: int = _MOST_COLUMNS,
+    most_columns: int,
 ) -> CoreOutcome:
     """Choose among the columns within the gap, the others out of the way.
 
@@ -52,7 +50,7 @@ def solve_core(
         Bound minus value so far; infinite when no choice is known.
     seconds : float
         Time limit.
-    most_columns : int, default 60_000
+    most_columns : int
         With more columns within the gap, only the nearest ones are looked at and nothing is proven.
     """
     limits = problem.limits.astype(np.float64).copy()

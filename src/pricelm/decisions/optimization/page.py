@@ -76,9 +76,9 @@ def plan_page(
                 element("h2", "What a price earns"),
                 element(
                     "p",
-                    "The objective a period against the price, all other prices as proposed. The band holds the "
-                    "prices that are nearly as good and keep the rules; orange prices break a rule; the ring is "
-                    "the current price, the dot the proposed one.",
+                    "The objective a period against the price, all other prices as proposed. The band holds "
+                    "the prices that are nearly as good and keep the rules; orange prices break a rule; the "
+                    "ring is the current price, the dot the proposed one.",
                     class_="lead",
                 ),
                 element("div", charts, class_="figures"),
@@ -119,15 +119,14 @@ def _rules_section(plan: PricePlan, currency: str) -> Markup | None:
         [user_text(one.rule_id), one.kind, "kept" if one.satisfied else "broken", user_text(one.message)]
         for one in plan.verdicts
     ]
-    known = {str(row.rule_id) for row in plan.verdicts}
-    for rule in plan.assortment.book:
-        if rule.id not in known and rule.id in plan.rule_costs:
-            rows.append([user_text(rule.id), rule.kind, "holds prices", user_text(rule.scope.describe())])
+    names = [one.rule_id for one in plan.verdicts]
+    others = [rule for rule in plan.assortment.book if rule.id in plan.rule_costs and rule.id not in names]
+    rows += [
+        [user_text(rule.id), rule.kind, "holds prices", user_text(rule.scope.describe())] for rule in others
+    ]
     if not rows:
         return None
-    names = [one.rule_id for one in plan.verdicts]
-    names += [rule.id for rule in plan.assortment.book if rule.id not in known and rule.id in plan.rule_costs]
-    for row, name in zip(rows, names, strict=True):
+    for row, name in zip(rows, [*names, *(rule.id for rule in others)], strict=True):
         cost = plan.rule_costs.get(name, 0.0)
         row.append(price_text(cost, currency) if cost > 0 else "nothing")
     columns = [

@@ -238,7 +238,6 @@ def _recommendations(
         gain[group.rows] = _group_gains(assortment, group.rows, reduced, choice)
     margin = (price - assortment.costs[:, 0]) * units
     verdicts = judge_prices(assortment.book, facts, price, units)
-    stuck = set(assortment.stuck.tolist())
     made = []
     for row in range(len(choice)):
         own = tuple(_with_cost(one, costs, row) for one in verdicts[row])
@@ -248,7 +247,7 @@ def _recommendations(
                 float(facts.price[row]),
                 float(price[row]),
                 supported=bool(grid.supported[row, choice[row]]),
-                stuck=row in stuck,
+                stuck=row in assortment.conflicts,
             ),
             float(facts.price[row]),
             float(price[row]),
@@ -262,7 +261,12 @@ def _recommendations(
             "",
             facts.currency,
         )
-        reason = rationale_of(recommendation, config.objective.text, unsure=bool(assortment.unsure[row]))
+        reason = rationale_of(
+            recommendation,
+            config.objective.text,
+            unsure=bool(assortment.unsure[row]),
+            conflict=assortment.conflicts.get(row, ()),
+        )
         made.append(replace(recommendation, rationale=reason))
     return made
 

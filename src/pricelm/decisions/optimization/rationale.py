@@ -24,7 +24,9 @@ def action_of(current: float, proposed: float, *, supported: bool, stuck: bool) 
     return "raise" if proposed > current else "lower"
 
 
-def rationale_of(made: Recommendation, objective: str, *, unsure: bool) -> str:
+def rationale_of(
+    made: Recommendation, objective: str, *, unsure: bool, conflict: tuple[str, ...] = ()
+) -> str:
     """Return a sentence that says why.
 
     Parameters
@@ -35,10 +37,12 @@ def rationale_of(made: Recommendation, objective: str, *, unsure: bool) -> str:
         What is earned, in words.
     unsure : bool
         Whether no other price is sure enough to earn more.
+    conflict : tuple of str, optional
+        Rules that leave no price together.
     """
     broken = [one.message for one in made.verdicts if not one.satisfied]
     if made.action == "review":
-        return f"no price keeps the rules: {'; '.join(broken[:3]) or 'they contradict each other'}; held"
+        return f"no price looked at keeps {' and '.join(conflict)} together; held until one is relaxed"
     holding = max((one for one in made.verdicts if one.bound), key=lambda one: one.cost, default=None)
     parts = [_why(made, objective, unsure=unsure)]
     if holding is not None:
