@@ -14,7 +14,7 @@ import numpy as np
 from pricelm.decisions.optimization.linked import CrossPart, LinkedPart
 from pricelm.decisions.optimization.parts import DensePart, JointPart, Part, Response
 from pricelm.decisions.optimization.problem import PricingProblem
-from pricelm.decisions.optimization.selection import Columns, Selected, select_columns
+from pricelm.decisions.optimization.selection import Columns, select_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,7 @@ def solve_core(
     multipliers: np.ndarray,
     *,
     gap: float,
+    relative_gap: float,
     seconds: float,
     most_columns: int,
 ) -> CoreOutcome:
@@ -48,6 +49,8 @@ def solve_core(
         Shadow prices.
     gap : float
         Bound minus value so far; infinite when no choice is known.
+    relative_gap : float
+        Where the program may stop.
     seconds : float
         Time limit.
     most_columns : int
@@ -56,14 +59,14 @@ def solve_core(
     limits = problem.limits.astype(np.float64).copy()
     choice = np.zeros(len(problem.prices), dtype=np.int64)
     fixed_bound, whole = 0.0, True
-    blocks: list[_Block] = []
+    blocks: list[Block] = []
     for part in parts:
         if isinstance(part, CrossPart):
             response = part.respond(multipliers)
             limits, fixed_bound, whole = limits - response.usage, fixed_bound + response.value, False
             choice[part.rows] = response.choice
         else:
-            blocks.append(_block(part, multipliers))
+            blocks.append(block_of(part, multipliers))
     if not blocks:
         return CoreOutcome(choice, np.inf, False, False)
     near = np.concatenate([block.distance for block in blocks])
@@ -77,15 +80,33 @@ def solve_core(
         if isinstance(block.part, LinkedPart):
             links += [(link, tuple(unit + offset for unit in units)) for link, units in block.part.links]
         offset += block.units
-    found = select_columns(_joined(blocks, kept), limits, problem.caps, links, seconds=seconds)
+    found = select_columns(
+        _joined(blocks, kept), limits, problem.caps, links, relative_gap=relative_gap, seconds=seconds
+    )
     if found.picked is None:
         return CoreOutcome(None, found.bound + fixed_bound, whole, found.infeasible)
-    _enter(choice, blocks, kept, found)
+    enter_columns(choice, blocks, kept, found.picked)
     return CoreOutcome(choice, found.bound + fixed_bound, whole, False)
 
 
 @dataclass(eq=False)
-class _Block:
+class Block:
+    """Units of a part with their columns.
+
+    Parameters
+    ----------
+    part : Part
+        Where they come from.
+    unit, column : numpy.ndarray
+        Unit of each column, and what it is called in the part, shape (c,).
+    value, usage, price : numpy.ndarray
+        As in `Columns`.
+    distance : numpy.ndarray
+        How far below the best of its unit each is at the shadow prices, shape (c,).
+    units : int
+        How many there are.
+    """
+
     part: DensePart | JointPart | LinkedPart
     unit: np.ndarray
     column: np.ndarray
@@ -100,7 +121,8 @@ class _Block:
         return np.flatnonzero(self.distance <= reach)
 
 
-def _block(part: Part, multipliers: np.ndarray) -> _Block:
+def block_of(part: Part, multipliers: np.ndarray) -> Block:
+    """Return the columns of a part, with their distance from the best at shadow prices."""
     if isinstance(part, DensePart):
         unit, column = np.nonzero(np.isfinite(part.value))
         value, usage = part.value[unit, column], part.usage[:, unit, column]
@@ -126,14 +148,14 @@ def _measured(
     price: np.ndarray,
     units: int,
     multipliers: np.ndarray,
-) -> _Block:  # fmt: skip
+) -> Block:  # fmt: skip
     reduced = value - multipliers @ usage
     best = np.full(units, -np.inf)
     np.maximum.at(best, unit, reduced)
-    return _Block(part, unit, column, value, usage, price, best[unit] - reduced, units)
+    return Block(part, unit, column, value, usage, price, best[unit] - reduced, units)
 
 
-def _joined(blocks: list[_Block], kept: list[np.ndarray]) -> Columns:
+def _joined(blocks: list[Block], kept: list[np.ndarray]) -> Columns:
     offsets = np.cumsum([0, *(block.units for block in blocks)])
     pairs = list(zip(blocks, kept, strict=True))
     return Columns(
@@ -146,11 +168,13 @@ def _joined(blocks: list[_Block], kept: list[np.ndarray]) -> Columns:
     )
 
 
-def _enter(choice: np.ndarray, blocks: list[_Block], kept: list[np.ndarray], found: Selected) -> None:
-    assert found.picked is not None
+def enter_columns(
+    choice: np.ndarray, blocks: list[Block], kept: list[np.ndarray], picked: np.ndarray
+) -> None:
+    """Write the picked columns into a choice of all rows."""
     start, unit_start = 0, 0
     for block, at in zip(blocks, kept, strict=True):
-        own = found.picked[unit_start : unit_start + block.units] - start
+        own = picked[unit_start : unit_start + block.units] - start
         columns = block.column[at[own]]
         choice[block.part.rows] = (
             block.part.columns(columns) if isinstance(block.part, JointPart) else columns

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pricelm.decisions.optimization.core_program import solve_core, total_response
+from pricelm.decisions.optimization.core_program import (
+    block_of,
+    enter_columns,
+    solve_core,
+    total_response,
+)
 from pricelm.decisions.optimization.dual import DualOutcome, minimize_dual
 from pricelm.decisions.optimization.explain import explain_infeasible
 from pricelm.decisions.optimization.linked import CrossPart, LinkedPart, Unfulfillable
+from pricelm.decisions.optimization.mixture import mix_and_settle
 from pricelm.decisions.optimization.parts import (
     DensePart,
     JointPart,
@@ -103,7 +109,13 @@ def _closed(
             break
         gap = bound - value if choice is not None else np.inf
         core = solve_core(
-            problem, parts, dual.multipliers, gap=gap, seconds=config.seconds, most_columns=most
+            problem,
+            parts,
+            dual.multipliers,
+            gap=gap,
+            relative_gap=max(config.tolerance / 4, 1e-9),
+            seconds=config.seconds,
+            most_columns=most,
         )
         if core.choice is None and core.infeasible and core.whole and choice is None:
             return _infeasible(problem)
@@ -198,19 +210,41 @@ def _rounded(problem: PricingProblem, parts: list[Part], multipliers: np.ndarray
         choice[part.rows] = response.choice
     if not len(problem.limits):
         return choice
-    hard = np.isinf(problem.caps)
-    excess = np.where(hard, used - problem.limits, np.minimum(used - problem.limits, 0.0))
+    blocks = [block_of(part, multipliers) for part in parts if isinstance(part, DensePart | JointPart)]
     room = problem.slackness() / 2
+    if not blocks:
+        return choice
+    fixed = used - sum(
+        (
+            one.usage
+            for part, one in zip(parts, responses, strict=True)
+            if isinstance(part, DensePart | JointPart)
+        ),
+        np.zeros(len(used)),
+    )
+    picked = mix_and_settle(blocks, problem.limits - fixed, problem.caps, room)
+    if picked is None:
+        return None
+    enter_columns(choice, blocks, [np.arange(len(block.value)) for block in blocks], picked)
+    return _finished(problem, parts, choice, multipliers)
+
+
+def _finished(
+    problem: PricingProblem, parts: list[Part], choice: np.ndarray, multipliers: np.ndarray
+) -> np.ndarray | None:
+    """Take away what still passes a limit, and take up what is left below one."""
     dense = next((part for part in parts if isinstance(part, DensePart)), None)
+    used = problem.totals(choice)[1]
     if dense is None:
-        return choice if (excess <= room).all() else None
-    moved = repair_choice(dense, choice[dense.rows], excess, multipliers, room)
+        return choice
+    hard = np.isinf(problem.caps)
+    excess = np.where(hard, used - problem.limits, -np.inf)
+    moved = repair_choice(dense, choice[dense.rows], excess, multipliers, problem.slackness() / 2)
     if moved is None:
         return None
-    before = dense.usage[:, np.arange(len(moved)), choice[dense.rows]].sum(axis=1)
-    after = dense.usage[:, np.arange(len(moved)), moved].sum(axis=1)
-    filled, _ = fill_up(dense, moved, used - problem.limits + after - before, problem.caps)
-    choice[dense.rows] = filled
+    at = np.arange(len(moved))
+    change = dense.usage[:, at, moved].sum(axis=1) - dense.usage[:, at, choice[dense.rows]].sum(axis=1)
+    choice[dense.rows], _ = fill_up(dense, moved, used - problem.limits + change, problem.caps)
     return choice
 
 

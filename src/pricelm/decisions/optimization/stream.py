@@ -13,7 +13,7 @@ from pricelm.decisions.optimization.parts import DensePart
 from pricelm.decisions.optimization.problem import PricingProblem
 from pricelm.decisions.optimization.repair import fill_up, repair_choice
 
-_SAMPLE = 20_000
+_SAMPLE = 5_000
 
 
 @dataclass(frozen=True, eq=False)
