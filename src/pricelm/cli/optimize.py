@@ -66,7 +66,7 @@ def optimize(
     objective: Annotated[
         str, typer.Option(help="margin, revenue, units, or weights such as margin=0.8,revenue=0.2.")
     ] = "margin",
-    risk: Annotated[RiskName, typer.Option(help="How uncertain demand is judged.")] = RiskName.mean,
+    risk: Annotated[RiskName, typer.Option(help="How uncertain demand is judged.")] = RiskName.cvar,
     risk_level: Annotated[float, typer.Option(help="Share of bad cases for quantile and cvar.")] = 0.1,
     confidence: Annotated[
         float, typer.Option(help="Probability with which a new price has to earn more than the current one.")
