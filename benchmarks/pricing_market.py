@@ -1,7 +1,7 @@
 """Drawn markets: true demand that only the judge knows, and what an estimate from noisy weeks makes of it.
 
-True demand is no constant elasticity: it bends, as a logit of the price does, so that the estimate is wrong in shape
-as well as by chance.
+True demand is no constant elasticity: it bends, as a logit of the price does, so that the estimate is wrong
+in shape as well as by chance.
 """
 
 from __future__ import annotations

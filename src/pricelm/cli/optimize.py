@@ -67,10 +67,10 @@ def optimize(
         str, typer.Option(help="margin, revenue, units, or weights such as margin=0.8,revenue=0.2.")
     ] = "margin",
     risk: Annotated[RiskName, typer.Option(help="How uncertain demand is judged.")] = RiskName.cvar,
-    risk_level: Annotated[float, typer.Option(help="Share of bad cases for quantile and cvar.")] = 0.1,
+    risk_level: Annotated[float, typer.Option(help="Share of bad cases for quantile and cvar.")] = 0.05,
     confidence: Annotated[
         float, typer.Option(help="Probability with which a new price has to earn more than the current one.")
-    ] = 0.9,
+    ] = 0.95,
     prices: Annotated[int, typer.Option(help="Prices to look at for each product.")] = 21,
     span: Annotated[float, typer.Option(help="How far from the current price to look, as a share.")] = 0.3,
     explore: Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pricelm.core.errors import LimitError, ReadError, RuleError
+from pricelm.core.errors import LimitError, PricelmError, ReadError, RuleError
 from pricelm.knowledge.kinds import rule_from
 from pricelm.knowledge.rule import CouplingRule, PortfolioRule, PriceRule, Rule
 from pricelm.knowledge.settings import nearest
@@ -194,6 +194,8 @@ def _document(text: str, source: str) -> Any:
         raise ReadError(f"{source}: expected YAML, but {said}. Correct the file") from error
     except RuleError as error:
         raise RuleError(f"{source}: {error}") from error
+    except PricelmError:
+        raise
     except (ValueError, RecursionError, TypeError) as error:
         raise ReadError(f"{source}: expected YAML, but a value cannot be read ({error})") from error
 

@@ -11,9 +11,9 @@ from pricelm.knowledge.rule import Inequality
 
 
 def random_problem(seed: int, *, links: bool = True, groups: bool = True) -> PricingProblem:
-    """Return a problem of two to five products and two to five prices, often hard, sometimes impossible."""
+    """Return a problem of two to four products and two to four prices, often hard, sometimes impossible."""
     rng = np.random.default_rng(seed)
-    n, m, rules = int(rng.integers(2, 6)), int(rng.integers(2, 6)), int(rng.integers(0, 4))
+    n, m, rules = int(rng.integers(2, 5)), int(rng.integers(2, 5)), int(rng.integers(0, 4))
     prices = np.sort(np.round(rng.uniform(1, 10, (n, m)), 2), axis=1)
     value = np.round(rng.normal(5, 4, (n, m)), 2)
     allowed = rng.random((n, m)) > rng.choice([0.0, 0.3, 0.6])

@@ -45,6 +45,8 @@ def mix_and_settle(
     best = np.zeros(int(unit.max()) + 1, dtype=np.int64)
     best[unit[order[::-1]]] = order[::-1]
     alternatives = order[order != best[unit[order]]]
+    if not len(alternatives):
+        return best
     for count in _COLUMNS:
         near = alternatives[:count]
         shares = _mixture((near, best), (unit, value, usage), limits, caps)
@@ -66,7 +68,7 @@ def _mixture(
     limits: np.ndarray,
     caps: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the alternatives with their shares in the best mixture; the rest of each unit is its best column."""
+    """Return the alternatives with their shares in the best mixture; the rest is the best of each unit."""
     near, best = chosen
     unit, value, usage = columns
     base = usage[:, best].sum(axis=1)
@@ -78,9 +80,8 @@ def _mixture(
     over = np.zeros((len(limits), len(soft)))
     over[soft, np.arange(len(soft))] = -1.0
     sums = csr_matrix(np.column_stack([change, over]) / scale[:, None])
-    picks = coo_matrix(
-        (np.ones(len(near)), (line, np.arange(len(near)))), (len(units), len(near) + len(soft))
-    )
+    shape = len(units), len(near) + len(soft)
+    picks = coo_matrix((np.ones(len(near)), (line, np.arange(len(near)))), shape)
     size = max(float(np.abs(gain).max(initial=0.0)), 1e-9)
     found = linprog(
         np.concatenate([-gain, caps[soft]]) / size,

@@ -48,10 +48,14 @@ def repair_choice(
     for _ in range(_ROUNDS):
         if (excess <= room).all():
             return choice
+        if _settled_at_once(part, choice, excess, reduced, room):
+            return choice
         worst = int(np.argmax(np.where(excess > room, excess / size, -np.inf)))
         freed = part.usage[worst][at, choice][:, None] - part.usage[worst]
         loss = reduced[at, choice][:, None] - reduced
         useful = (freed > 1e-12 * size[worst]) & np.isfinite(loss)
+        gentle = useful & _within(part, choice, excess, worst)
+        useful = gentle if gentle.any() else useful
         ratio = np.where(useful, loss / np.where(useful, freed, 1.0), np.inf)
         column = ratio.argmin(axis=1)
         order = np.argsort(ratio[at, column], kind="stable")
@@ -65,6 +69,34 @@ def repair_choice(
         choice[moved] = column[moved]
         excess += part.usage[:, moved, choice[moved]].sum(axis=1) - before
     return choice if partly or (excess <= room).all() else None
+
+
+def _settled_at_once(
+    part: DensePart, choice: np.ndarray, excess: np.ndarray, reduced: np.ndarray, room: np.ndarray
+) -> bool:
+    """Take the cheapest single move after which every limit is kept, in place; False if there is none."""
+    at = np.arange(len(choice))
+    fits = np.isfinite(reduced)
+    for rule in range(len(excess)):
+        change = part.usage[rule] - part.usage[rule][at, choice][:, None]
+        fits &= excess[rule] + change <= room[rule]
+    if not fits.any():
+        return False
+    loss = np.where(fits, reduced[at, choice][:, None] - reduced, np.inf)
+    row, column = divmod(int(loss.argmin()), loss.shape[1])
+    choice[row] = column
+    return True
+
+
+def _within(part: DensePart, choice: np.ndarray, excess: np.ndarray, worst: int) -> np.ndarray:
+    """Return which moves pass none of the other limits by themselves."""
+    at = np.arange(len(choice))
+    fits = np.ones(part.value.shape, dtype=bool)
+    for rule in range(len(excess)):
+        if rule != worst:
+            change = part.usage[rule] - part.usage[rule][at, choice][:, None]
+            fits &= change <= max(-excess[rule], 0.0)
+    return fits
 
 
 def fill_up(
