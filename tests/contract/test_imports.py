@@ -29,7 +29,18 @@ HEAVY = (
     "sqlalchemy",
     "optuna",
 )
-COMMANDS = ("train", "tune", "evaluate", "predict", "quote", "backbones", "demo", "doctor")
+COMMANDS = (
+    "train",
+    "tune",
+    "evaluate",
+    "predict",
+    "quote",
+    "backbones",
+    "demo",
+    "doctor",
+    "optimize",
+    "rules",
+)
 RUN_COMMAND_LINE = """
 import sys
 sys.argv = ["pricelm", *{arguments!r}]

@@ -145,7 +145,7 @@ def _check_columns(frame: pd.DataFrame, needed: list[str], source: str) -> None:
             close = nearest(name, map(str, frame.columns))
             hint = close or f". Name it with --column {name}=COLUMN"
             if name in _DEMAND:
-                hint = close or ". `pricelm demand` learns it from sales: give its table with --demand"
+                hint = f"{close}. `pricelm demand` learns it from sales: give its table with --demand"
             raise DataError(
                 f"{source}: expected a column {name!r}, got {', '.join(map(str, frame.columns[:30]))}{hint}"
             )

@@ -107,9 +107,11 @@ def test_cross_effects_come_from_a_table(shop: Path) -> None:
     pd.DataFrame({"sku": ["p0"], "other_sku": ["p1"], "cross_price_elasticity": [0.9]}).to_csv(
         shop / "cross.csv", index=False
     )
+    # with costs of half the price and an elasticity of -2, the current price is the best one
+    price = pd.read_csv(shop / "products.csv")["price_low"] / 0.8
     call = (
         "optimize",
-        shop / "products.csv",
+        with_change(shop, unit_cost=price / 2),
         "-o",
         shop / "x.csv",
         "--json",
@@ -179,7 +181,7 @@ def test_rules_that_cannot_be_used(shop: Path, rules: str, code: int, message: s
 
 def test_an_infeasible_plan_writes_nothing_and_has_its_own_exit_code(shop: Path) -> None:
     (shop / "r.yaml").write_text(
-        "version: 1\nrules:\n- {id: dream, kind: total_floor, measure: units, amount: 1e9}"
+        "version: 1\nrules:\n- {id: dream, kind: total_floor, measure: units, amount: 1000000000}"
     )
     result = run("optimize", shop / "products.csv", "--rules", shop / "r.yaml", "-o", shop / "x.csv")
     assert result.exit_code == 7 and "'dream'" in result.stdout
@@ -198,7 +200,8 @@ def test_rules_are_listed_shown_and_linted(shop: Path) -> None:
     assert "did you mean 'ladder'" in said(run("rules", "show", "lader"))
     assert run("rules", "lint", shop / "rules.yaml", shop / "products.csv").exit_code == 0
     (shop / "bad.yaml").write_text(
-        "version: 1\nrules:\n- {id: low, kind: price_floor, amount: 99}\n- {id: s, kind: maximum_step, up: 0.1}"
+        "version: 1\nrules:\n- {id: low, kind: price_floor, amount: 99}\n"
+        "- {id: s, kind: maximum_step, up: 0.1}"
     )
     result = run("rules", "lint", shop / "bad.yaml", shop / "products.csv", "--today", "2026-11-23")
     assert result.exit_code == 7 and "low + s (12 products)" in result.stdout
