@@ -87,6 +87,43 @@ except PricelmError as error:
     assert "pip install 'pricelm[excel]'" in said
 
 
+def test_the_ray_engine_names_its_extra(fast_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("name\nred cup\n")
+    code = f"""
+from pathlib import Path
+from pricelm import PricelmError, TuningConfig
+from pricelm.language.regressor import LanguageRegressor
+from pricelm.services.predicting import PredictionRequest, predict_prices
+places = [Path({str(fast_bundle)!r}), Path({str(tmp_path / "new.csv")!r}), Path({str(tmp_path / "p.csv")!r})]
+for work in (
+    lambda: predict_prices(PredictionRequest(*places, engine="ray")),
+    lambda: LanguageRegressor(TuningConfig(engine="ray")).fit(["a", "b"], [1.0, 2.0]),
+):
+    try:
+        work()
+    except PricelmError as error:
+        print(type(error).__name__, error)
+"""
+    said = run_without(("ray",), code).splitlines()
+    assert [line.split()[0] for line in said] == ["MissingExtraError"] * 2
+    assert all("pip install 'pricelm[ray]'" in line for line in said)
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_store_in_postgresql_names_its_extra() -> None:
+    code = """
+from pricelm import PricelmError
+from pricelm.storage.database import open_store
+try:
+    open_store("postgresql://somebody@127.0.0.1/shop")
+except PricelmError as error:
+    print(type(error).__name__, error)
+"""
+    said = run_without(("psycopg",), code)
+    assert said.startswith("MissingExtraError")
+    assert "pip install 'pricelm[postgres]'" in said
+
+
 SOFAS_AND_VASES = """
 import numpy as np, pandas as pd
 from pricelm import PriceModel, PricelmError, load_model

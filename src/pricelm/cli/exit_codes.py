@@ -14,6 +14,8 @@ from pricelm.core.errors import (
     DataError,
     MissingExtraError,
     OutputError,
+    Overloaded,
+    StoreError,
     TrainingStopped,
 )
 
@@ -28,7 +30,8 @@ class ExitCode(IntEnum):
     MODEL = 4
     MISSING_EXTRA = 5
     RESOURCES = 6
-    RULES = 7
+    STORE = 7
+    RULES = 8
     INTERRUPTED = 130
 
 
@@ -40,8 +43,9 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a saved model or a pretrained model cannot be loaded or written",
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
+    ExitCode.STORE: "the store of keys and model versions cannot be used",
     ExitCode.RULES: "no prices keep the rules, or the rules contradict each other",
-    ExitCode.INTERRUPTED: "interrupted; training goes on when the same command runs again",
+    ExitCode.INTERRUPTED: "interrupted; training and pricing go on when the same command runs again",
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
@@ -50,6 +54,8 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (MissingExtraError, ExitCode.MISSING_EXTRA),
     (BundleError, ExitCode.MODEL),
     (BackboneError, ExitCode.MODEL),
+    (StoreError, ExitCode.STORE),
+    (Overloaded, ExitCode.RESOURCES),
     (DataError, ExitCode.DATA),
     (ConfigError, ExitCode.USAGE),
     (OutputError, ExitCode.USAGE),

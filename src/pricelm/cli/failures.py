@@ -15,7 +15,7 @@ from pricelm.core.errors import PricelmError, TrainingStopped
 
 _ARGUMENTS = "pricelm.arguments"
 _DEBUG = "--debug"
-_RESUMABLE = ("train", "tune", "compare", "demo")
+_RESUMABLE = ("train", "tune", "compare", "predict", "demo")
 
 
 class Commands(TyperGroup):

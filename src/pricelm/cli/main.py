@@ -9,15 +9,20 @@ import typer
 import pricelm
 from pricelm.cli.backbones import backbones
 from pricelm.cli.compare import compare
+from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
 from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
+from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.keys import keys
+from pricelm.cli.models import models
 from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
 from pricelm.cli.quote import quote
 from pricelm.cli.rules import rules
+from pricelm.cli.serve import serve
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -30,8 +35,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, tune, compare, evaluate, predict, quote, backbones, demo, doctor, optimize, rules):
+for command in (
+    train,
+    tune,
+    compare,
+    evaluate,
+    predict,
+    quote,
+    export,
+    serve,
+    backbones,
+    demand,
+    rules,
+    optimize,
+    demo,
+    doctor,
+):
     app.command()(command)
+app.add_typer(keys, name="keys")
+app.add_typer(models, name="models")
 
 
 def _show_version(wanted: bool) -> None:

@@ -29,6 +29,13 @@ class TrackerName(StrEnum):
     wandb = "wandb"
 
 
+class EngineName(StrEnum):
+    """Where work is done."""
+
+    local = "local"
+    ray = "ray"
+
+
 ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="Folder of a trained model.", show_default=False)
 ]
@@ -46,8 +53,17 @@ QueryOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; everything else goes to stderr.")
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Database of keys and model versions.", show_default="sqlite:///pricelm.db"
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 PresetOption = Annotated[PresetName, typer.Option(help="Time against accuracy.")]
+EngineOption = Annotated[
+    EngineName, typer.Option(help="Where to compute: here, or on the machines of a Ray cluster.")
+]
 ImagesOption = Annotated[
     Path | None,
     typer.Option(

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import ImagesOption, JsonOption, ListingsArgument, ModelArgument, QueryOption
+from pricelm.cli.options import (
+    EngineName,
+    EngineOption,
+    ImagesOption,
+    JsonOption,
+    ListingsArgument,
+    ModelArgument,
+    QueryOption,
+)
 
 
 def predict(
@@ -16,7 +24,11 @@ def predict(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="File to write: .csv, .jsonl or .parquet.", show_default=False
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="File to write: .csv, .jsonl (each also with .gz) or .parquet.",
+            show_default=False,
         ),
     ],
     keep_columns: Annotated[
@@ -30,11 +42,15 @@ def predict(
             show_default="10,000, or 1,000 with a language model or pictures",
         ),
     ] = None,
+    engine: EngineOption = EngineName.local,
     images: ImagesOption = None,
     query: QueryOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Price a file of listings, chunk by chunk; the output appears when it is complete."""
+    """Price a file of listings, chunk by chunk; the output appears when it is complete.
+
+    Ctrl-C, or anything else that ends it, loses at most a chunk; the same command goes on from there.
+    """
     from rich.text import Text
 
     from pricelm.cli.console import TerminalProgress, print_json, stdout_console
@@ -50,6 +66,7 @@ def predict(
             keep_columns=keep_columns,
             chunk_rows=chunk_rows,
             image_root=images,
+            engine=engine.value,
         )
         result = predict_prices(request, progress)
     if json_output:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from pricelm.cli.options import (
+    EngineName,
+    EngineOption,
     ImagesOption,
     JsonOption,
     ListingsArgument,
@@ -91,6 +93,11 @@ def train(
             metavar="FILE.json", help="Tuning settings that replace the preset's.", show_default=False
         ),
     ] = None,
+    engine: EngineOption = EngineName.local,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that tune together, each on its share.", show_default="1"),
+    ] = None,
     bands: Annotated[
         Path | None,
         typer.Option(
@@ -121,7 +128,8 @@ def train(
         train_model,
     )
 
-    given = {"method": method, "head": head}
+    elsewhere = None if engine is EngineName.local else engine.value
+    given = {"method": method, "head": head, "engine": elsewhere, "processes": processes}
     named = {name: value for name, value in given.items() if value is not None}
     options = TrainingOptions(
         preset=preset.value,

@@ -139,8 +139,10 @@ def _show(found: Searched, listings: str) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in result.counts().items())
     console.print(Text(f"Trials: {counts}", style="dim"))
     console.print()
-    settings = shlex.quote(str(found.files["best settings"]))
-    following = f"pricelm train {shlex.quote(listings)} --config {settings} --out MODEL"
+    # what did not beat the preset on listings that no trial has seen is not what to train with
+    kept = result.verdict is None or result.verdict.beats_the_preset
+    settings = f" --config {shlex.quote(str(found.files['best settings']))}" if kept else ""
+    following = f"pricelm train {shlex.quote(listings)}{settings} --out MODEL"
     console.print(places_view({**found.files, "rejected": found.rejected}, (following,)))
 
 

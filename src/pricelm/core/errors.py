@@ -5,13 +5,18 @@ Every message says what was expected, what came, and what to do::
     PricelmError
     ├── DataError (ValueError)          the listings cannot be used
     │   ├── ReadError                   the file cannot be read at all
-    │   └── LimitError                  a size, time or memory limit was passed
+    │   ├── LimitError                  a size, time or memory limit was passed
+    │   └── SupportError                a price is outside the prices that demand is known for
     ├── ConfigError (ValueError)        an option or a combination of options is wrong
+    │   ├── UnknownVersionError         the registry has no such model version
     │   └── RuleError                   a pricing rule is wrong, or names what is not there
     ├── BackboneError                   a pretrained model cannot be found or loaded
     ├── BundleError                     a saved model is broken or incomplete
     │   └── BundleVersionError          it was written by a later pricelm
     ├── OutputError                     a result cannot be written: no space, no permission
+    ├── StoreError                      pricelm's own database cannot be used
+    ├── Overloaded                      the service has more to do than it can; try again later
+    │   └── DeadlinePassed              the answer would have come too late
     ├── TrainingStopped                 training was interrupted; it can be resumed
     └── MissingExtraError (ImportError) an optional part of pricelm is not installed
 """
@@ -41,8 +46,16 @@ class LimitError(DataError):
     """An input is larger than a limit allows, for example one field of many megabytes."""
 
 
+class SupportError(DataError):
+    """A price lies outside the prices that demand was learned from: test it first."""
+
+
 class ConfigError(PricelmError, ValueError):
     """An option has a value that it cannot have."""
+
+
+class UnknownVersionError(ConfigError):
+    """The model registry has no version of this number."""
 
 
 class RuleError(ConfigError):
@@ -63,6 +76,30 @@ class BundleVersionError(BundleError):
 
 class OutputError(PricelmError):
     """A result cannot be written: the disk is full, or the folder does not allow it."""
+
+
+class StoreError(PricelmError):
+    """The database of keys and model versions cannot be opened or used."""
+
+
+class Overloaded(PricelmError):
+    """There is more to do than can be done in time.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, what to do.
+    retry_after_seconds : float
+        When to try again.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlinePassed(Overloaded):
+    """The time that the caller allowed is over."""
 
 
 class TrainingStopped(PricelmError):

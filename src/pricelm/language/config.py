@@ -15,10 +15,12 @@ from pricelm.language.methods import last_layers, method_class, method_entry
 OPTIMIZERS = ("adamw", "sgd", "adafactor", "muon")
 SCHEDULES = ("cosine", "linear", "constant", "inverse-sqrt")
 PRECISIONS = ("auto", "fp32", "bf16")
+ENGINES = ("local", "ray")
 
 # Options that change how a run is watched or carried out, not which weights it looks for.
 _NOT_PART_OF_THE_RESULT = (
     "gradient_checkpointing",
+    "engine",
     "processes",
     "sharded",
     "threads",
@@ -86,8 +88,11 @@ class TuningConfig:
     gradient_checkpointing : bool, default False
         Forget the states between layers and compute them again on the way back: less memory, more time,
         the same weights. It pays with long texts or large batches.
+    engine : {"local", "ray"}, default "local"
+        Where the processes run: on this machine, or on those of a Ray cluster, which all have to see
+        the folder of the run.
     processes : int, default 1
-        Processes on this machine that train together, each on its share of every batch. The result is that
+        Processes that train together, each on its share of every batch. The result is that
         of one process except for rounding and for which units dropout picks.
     sharded : bool, default False
         Divide the encoder's weights, gradients and optimizer memory among the processes instead of keeping
@@ -135,6 +140,7 @@ class TuningConfig:
     bucketed: bool = True
     precision: str = "auto"
     gradient_checkpointing: bool = False
+    engine: str = "local"
     processes: int = 1
     sharded: bool = False
     threads: int | None = None
@@ -171,6 +177,7 @@ class TuningConfig:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("engine", self.engine, ENGINES)
         for name in ("bucketed", "gradient_checkpointing", "sharded"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"expected {name} to be True or False, got {getattr(self, name)!r}")

@@ -91,6 +91,9 @@ class Team:
 class ProcessTeam(Team):
     """This process as one of several, connected through accelerate.
 
+    Whoever started the processes may have connected them already, as Ray Train does; else they meet in
+    the folder.
+
     Parameters
     ----------
     rank : int
@@ -107,18 +110,17 @@ class ProcessTeam(Team):
         from accelerate import PartialState
 
         on_cpu = not torch.cuda.is_available()
-        if not on_cpu and torch.cuda.device_count() < size:
+        connected = torch.distributed.is_initialized()
+        if not connected and not on_cpu and torch.cuda.device_count() < size:
             raise ConfigError(
                 f"expected one CUDA device for each of {size} processes, found {torch.cuda.device_count()}; "
                 "lower processes, or hide the devices to train on the CPU"
             )
-        self._state = PartialState(
-            on_cpu,
-            backend="gloo" if on_cpu else "nccl",
-            store=torch.distributed.FileStore(str(folder / "meeting-point"), size),
-            rank=rank,
-            world_size=size,
-        )
+        meeting: dict[str, Any] = {}
+        if not connected:
+            store = torch.distributed.FileStore(str(folder / "meeting-point"), size)
+            meeting = {"store": store, "rank": rank, "world_size": size}
+        self._state = PartialState(on_cpu, backend="gloo" if on_cpu else "nccl", **meeting)
         self.rank, self.size, self.sharded = rank, size, sharded
         self.device = self._state.device
         self._stop = folder / "stop"

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pricelm.core.errors import ConfigError, TrainingStopped
+from pricelm.core.extras import require_installed
 from pricelm.core.protocols import Progress
 from pricelm.language.backbones import Backbone, find_backbone
 from pricelm.language.config import TuningConfig
@@ -24,7 +25,6 @@ from pricelm.language.facts import FactScaler
 from pricelm.language.handover import Job
 from pricelm.language.heads import head_class
 from pricelm.language.heads.head import Head, Scale
-from pricelm.language.launcher import train_in_processes
 from pricelm.language.methods import build_method
 from pricelm.language.network import TextRegressor, trained_parameters
 from pricelm.language.pretrained import digest, longest_text
@@ -83,12 +83,17 @@ def tune(
         The tuned parts, the network in evaluation mode.
     """
     job = Job(config, rows, held_out, run_dir, trackers)
-    if config.processes == 1:
+    if config.engine == "ray":
+        require_installed("ray", extra="ray", purpose="tune on a cluster")
+        from pricelm.language.ray_launcher import train_on_ray as train_elsewhere
+    elif config.processes > 1:
+        from pricelm.language.launcher import train_in_processes as train_elsewhere
+    else:
         return train_here(job, progress, Team(), supervisor)
     with TemporaryDirectory(prefix="pricelm-") as passing:
         place = run_dir or Path(passing)
         try:
-            train_in_processes(job, place, progress)
+            train_elsewhere(job, place, progress)
         except TrainingStopped as error:
             if run_dir is not None:
                 raise

@@ -54,7 +54,7 @@ def train_in_processes(job: Job, run_dir: Path, progress: Progress) -> None:
     """
     progress.say(f"starting {job.config.processes} training processes")
     job = replace(job, run_dir=run_dir)
-    with _handed_over(job, run_dir) as folder, InterruptFlag() as interrupt:
+    with handed_over(job, run_dir) as folder, InterruptFlag() as interrupt:
         workers: list[_Worker] = []
         try:
             workers += [_Worker(folder, rank, job) for rank in range(job.config.processes)]
@@ -165,7 +165,8 @@ def _failure(workers: list[_Worker], folder: Path) -> PricelmError:
 
 
 @contextmanager
-def _handed_over(job: Job, run_dir: Path) -> Iterator[Path]:
+def handed_over(job: Job, run_dir: Path) -> Iterator[Path]:
+    """Write a job into a folder of its own inside ``run_dir``, and remove that at the end."""
     folder: Path | None = None
     try:
         run_dir.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ class TextRegressor(nn.Module):
         states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         states = states[:, -ids.shape[1] :]  # learned tokens before the text are read, not pooled
         if is_decoder(self.base_encoder.config):
-            return states[torch.arange(len(states), device=states.device), mask.sum(dim=1) - 1]
+            return states[torch.arange(states.shape[0], device=states.device), mask.sum(dim=1) - 1]
         weights = mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(dim=1) / weights.sum(dim=1)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pricelm.core.errors import ConfigError, DataError
+from pricelm.core.extras import require
 from pricelm.core.protocols import Progress, Silence
 from pricelm.language.backbones import require_training_libraries
 from pricelm.language.config import TuningConfig
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pricelm.language.saving import Fitted
+    from pricelm.language.tokens import TextTokenizer
 
 
 class LanguageRegressor:
@@ -252,9 +254,43 @@ class LanguageRegressor:
         """
         return _engine().embed(self._parts, check_texts(texts), batch_size)
 
+    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """Return how many tokens of each text are read, shape (n,), int64: at most ``max_length``."""
+        fitted = self._parts
+        return fitted.tokenizer.encode(check_texts(texts), fitted.config.max_length).lengths
+
     def save(self, folder: Path | str) -> None:
         """Write the tuned model into a folder without pickle; see :meth:`load`."""
         _engine().save_fitted(self._parts, Path(folder))
+
+    def export_onnx(self, file: Path | str) -> None:
+        """Write the tuned model as an ONNX graph in fp32, for any number and length of texts.
+
+        Parameters
+        ----------
+        file : pathlib.Path or str
+            Where the graph goes. Its inputs are ``token_ids`` and ``token_mask``, its outputs ``log_price``
+            (the prediction in the targets' unit) and ``unit_state`` (what :meth:`embed` gives).
+
+        Raises
+        ------
+        ConfigError
+            If the model was trained with facts.
+        BackboneError
+            If this kind of backbone cannot be written as a graph.
+        MissingExtraError
+            If ``onnx`` is not installed.
+        """
+        require_training_libraries()
+        require("onnx", extra="train", purpose="export a language model")
+        from pricelm.language.onnx_export import export_graph
+
+        export_graph(self._parts, Path(file))
+
+    @property
+    def tokenizer_(self) -> TextTokenizer:
+        """The tokenizer of the backbone."""
+        return self._parts.tokenizer
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:

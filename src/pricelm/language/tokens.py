@@ -1,4 +1,4 @@
-"""Texts as tokens: read once, kept flat, padded batch by batch."""
+"""Texts as tokens: read once, kept flat, padded batch by batch. A service without torch reads them so too."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Reading a megabyte of text only to keep 64 tokens of it would take most of a second.
 _CHARACTERS_PER_TOKEN = 64
@@ -45,20 +47,27 @@ class TokenizedTexts:
         """Tokens of each text, shape (n_texts,), int64."""
         return np.diff(self.starts)
 
-    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ids and mask of some texts, both int64, shape (n_rows, longest of them).
 
         Examples
         --------
         >>> texts = TokenizedTexts(np.array([5, 6, 7], dtype=np.int32), np.array([0, 1, 3]), pad_id=0)
-        >>> [part.tolist() for part in texts.pad(np.array([1, 0]))]
+        >>> [part.tolist() for part in texts.padded(np.array([1, 0]))]
         [[[6, 7], [5, 0]], [[1, 1], [1, 0]]]
         """
         lengths = self.lengths[rows]
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = np.full(mask.shape, self.pad_id, dtype=np.int64)
         ids[mask] = np.concatenate([self.ids[self.starts[row] : self.starts[row + 1]] for row in rows])
-        return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+        return ids, mask.astype(np.int64)
+
+    def pad(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the same as tensors."""
+        import torch
+
+        ids, mask = self.padded(rows)
+        return torch.from_numpy(ids), torch.from_numpy(mask)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 
 from pricelm.core.errors import PricelmError
-from pricelm.core.protocols import Silence
+from pricelm.core.protocols import Progress, Silence
 from pricelm.language.handover import Job, LineProgress, write_failure
 
 _ORPHANED = 3
@@ -38,15 +38,8 @@ def main(folder: Path, rank: int) -> int:
     # Ctrl-C reaches all at different moments; the one that started them tells all to stop at the same step.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
-    from pricelm.language.distributed import ProcessTeam
-    from pricelm.language.engine import train_here
-
-    job = Job.read(folder)
     try:
-        team = ProcessTeam(rank, job.config.processes, folder, sharded=job.config.sharded)
-        progress = LineProgress() if team.leads else Silence()
-        train_here(job, progress, team)
-        team.leave()
+        take_part(folder, rank, LineProgress())
     except PricelmError as error:
         write_failure(folder, rank, error)
         return 1
@@ -55,6 +48,30 @@ def main(folder: Path, rank: int) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def take_part(folder: Path, rank: int, progress: Progress) -> None:
+    """Train as one of the processes of a job, whoever started it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Holds the job.
+    rank : int
+        Number of this process, from 0.
+    progress : Progress
+        Told what happens if this process leads.
+    """
+    from pricelm.language.distributed import ProcessTeam, Team
+    from pricelm.language.engine import train_here
+
+    job = Job.read(folder)
+    if job.config.processes == 1:
+        train_here(job, progress, Team())
+        return
+    team = ProcessTeam(rank, job.config.processes, folder, sharded=job.config.sharded)
+    train_here(job, progress if team.leads else Silence(), team)
+    team.leave()
 
 
 def _end_with_standard_input() -> None:

@@ -69,7 +69,7 @@ def _charts(result: SearchResult) -> Markup | None:
     return element(
         "section",
         element("h2", "Charts"),
-        element("div", falling, mattered, class_="figures"),
+        element("div", falling, mattered, class_="pair figures"),
         id="charts",
     )
 

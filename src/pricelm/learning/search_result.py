@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from pricelm.learning.search_verdict import Verdict
 
 # What belongs to a machine or a run, not to what was found.
-_NOT_FOUND = ("seed", "processes", "sharded", "threads", "checkpoint_every_steps", "gradient_checkpointing")
+_NOT_FOUND = (
+    "seed",
+    "engine",
+    "processes",
+    "sharded",
+    "threads",
+    "checkpoint_every_steps",
+    "gradient_checkpointing",
+)
 _SHOWN = (
     "method",
     "head",

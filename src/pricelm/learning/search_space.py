@@ -81,10 +81,10 @@ class SearchSpace:
     def __post_init__(self) -> None:
         for name in self.methods:
             method_entry(name)
-        if self.base.processes > 1:
+        if self.base.processes > 1 or self.base.engine != "local":
             raise ConfigError(
-                f"expected processes 1 in a search, got {self.base.processes}: a search runs whole trials "
-                "side by side; ask for workers instead"
+                f"expected processes 1 and engine 'local' in a search, got {self.base.processes} and "
+                f"{self.base.engine!r}: a search runs whole trials side by side; ask for workers instead"
             )
         if self.base.method_options and len(self.all_methods) > 1:
             raise ConfigError(

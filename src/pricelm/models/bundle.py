@@ -9,23 +9,19 @@
     calibration/        conformal scores and quantile models
     comparables/        known listings as Parquet, their vectors as safetensors
     files.json          size and SHA-256 of every other file
+    onnx/               after an export: the language member for a service without torch
 
 Nothing is pickled. A bundle is written beside its place and moved there when it is whole.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 
 from pricelm.catalog.columns import ColumnMap
 from pricelm.core.errors import BundleError, BundleVersionError, MissingExtraError
@@ -35,10 +31,12 @@ from pricelm.models.calibration import Calibration
 from pricelm.models.card import model_card
 from pricelm.models.comparables import ComparableIndex
 from pricelm.models.fingerprint import software_versions
+from pricelm.models.language_member import TunedCopy
 from pricelm.models.price_model import PriceModel
 from pricelm.models.roster import load_member
 from pricelm.models.shop_bands import ShopBands
 from pricelm.models.text import FeatureColumns
+from pricelm.models.whole_folders import check_files, describe_files, read_index, whole_folder, write_json
 
 SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -47,6 +45,7 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 _FORMAT = "pricelm bundle"
 _PARAMETERS = ("preset", "backbone", "confidence_level", "abstain_ratio", "currency", "keep_leaks", "seed")
 _INDEX = "files.json"
+_LANGUAGE_FILES = "members/language/"
 
 
 def save_model(model: PriceModel, path: Path) -> Path:
@@ -74,28 +73,18 @@ def save_model(model: PriceModel, path: Path) -> Path:
         raise BundleError(
             f"expected a new folder or an old bundle at {path}, found something else: choose another place"
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise BundleError(
-            f"cannot write a bundle at {path}: {error}; choose a folder that can be written"
-        ) from error
-    try:
+    with whole_folder(path, "bundle") as draft:
         _write_parts(model, draft)
-        _write_index(draft)
-        _open_to_readers(draft)
-        _replace(draft, path)
-    except (OSError, SafetensorError) as error:  # safetensors has its own error for a full disk
-        raise BundleError(
-            f"the bundle at {path} could not be written ({error}); nothing was changed there"
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        write_json(draft / _INDEX, describe_files(draft))
     return path
 
 
-def load_model(path: str | Path, *, image_root: str | Path | None = None) -> PriceModel:
+def load_model(
+    path: str | Path,
+    *,
+    image_root: str | Path | None = None,
+    language_copies: Sequence[TunedCopy] | None = None,
+) -> PriceModel:
     """Read a bundle.
 
     Parameters
@@ -104,6 +93,8 @@ def load_model(path: str | Path, *, image_root: str | Path | None = None) -> Pri
         The folder; it may have been moved or copied from another machine.
     image_root : path, optional
         Folder of the pictures of the listings to price, by default the working directory.
+    language_copies : sequence of TunedCopy, optional
+        What runs the language member instead of the bundle's own copies, which are not read then.
 
     Returns
     -------
@@ -118,10 +109,10 @@ def load_model(path: str | Path, *, image_root: str | Path | None = None) -> Pri
         If a later pricelm wrote it.
     """
     folder = Path(path)
-    document = _read_document(folder)
-    _check_index(folder)
+    document = read_document(folder)
+    _check_index(folder, unread=() if language_copies is None else (_LANGUAGE_FILES,))
     try:
-        return _read_parts(folder, document, image_root)
+        return _read_parts(folder, document, image_root, language_copies)
     except (BundleError, MissingExtraError):
         raise
     except Exception as error:
@@ -137,9 +128,9 @@ def _write_parts(model: PriceModel, folder: Path) -> None:
     model.calibration_.save(folder / "calibration")
     if model.comparables_ is not None:
         model.comparables_.save(folder / "comparables")
-    _write_json(folder / "blend.json", model.blend_.to_dict())
+    write_json(folder / "blend.json", model.blend_.to_dict())
     document = _describe(model)
-    _write_json(folder / "model.json", document)
+    write_json(folder / "model.json", document)
     (folder / "card.md").write_text(model_card(document, model.blend_), encoding="utf-8")
 
 
@@ -170,7 +161,14 @@ def _settings(tuning: TuningConfig | Mapping[str, Any]) -> Mapping[str, Any]:
     return tuning.to_dict() if isinstance(tuning, TuningConfig) else tuning
 
 
-def _read_document(folder: Path) -> dict[str, Any]:
+def read_document(folder: Path) -> dict[str, Any]:
+    """Return the ``model.json`` of a bundle in today's schema.
+
+    Raises
+    ------
+    BundleError
+        If there is none; ``BundleVersionError`` if a later pricelm wrote it.
+    """
     file = folder / "model.json"
     if not file.is_file():
         raise BundleError(f"expected a bundle folder with model.json at {folder}, found none: check the path")
@@ -199,7 +197,12 @@ def _is_bundle(path: Path) -> bool:
     return (path / "model.json").is_file() and (path / _INDEX).is_file()
 
 
-def _read_parts(folder: Path, document: dict[str, Any], image_root: str | Path | None) -> PriceModel:
+def _read_parts(
+    folder: Path,
+    document: dict[str, Any],
+    image_root: str | Path | None,
+    language_copies: Sequence[TunedCopy] | None,
+) -> PriceModel:
     tuning = document["tuning"]
     if tuning is not None:
         checked = TuningConfig.from_dict(tuning)
@@ -216,7 +219,9 @@ def _read_parts(folder: Path, document: dict[str, Any], image_root: str | Path |
         model.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
     root = Path(image_root) if image_root is not None else None
     model.members_ = {
-        name: load_member(name, folder / "members" / name, model.features_, image_root=root)
+        name: load_member(
+            name, folder / "members" / name, model.features_, image_root=root, language_copies=language_copies
+        )
         for name in document["members"]
     }
     model.refused_ = document["refused"]
@@ -229,69 +234,12 @@ def _read_parts(folder: Path, document: dict[str, Any], image_root: str | Path |
     return model
 
 
-def _write_index(folder: Path) -> None:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    index = {
-        file.relative_to(folder).as_posix(): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
-        for file in files
-    }
-    _write_json(folder / _INDEX, index)
-
-
-def _check_index(folder: Path) -> None:
+def _check_index(folder: Path, unread: Sequence[str] = ()) -> None:
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-        listed = {name: (int(entry["bytes"]), str(entry["sha256"])) for name, entry in index.items()}
+        listed = read_index(index)
     except (ValueError, OSError, RecursionError, AttributeError, LookupError, TypeError) as error:
         raise BundleError(
             f"expected {_INDEX} in {folder}, got {error}: copy the whole bundle again"
         ) from error
-    root = folder.resolve()
-    for name, (size, digest) in listed.items():
-        file = (folder / name).resolve()
-        if not file.is_relative_to(root):
-            raise BundleError(f"the bundle {folder} names a file outside itself ({name}): do not trust it")
-        if not file.is_file():
-            raise BundleError(
-                f"expected the file {name} in {folder}, found none: copy the whole bundle again"
-            )
-        if file.stat().st_size != size or _sha256(file) != digest:
-            raise BundleError(
-                f"the file {name} in {folder} is cut short or changed: copy the whole bundle again"
-            )
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _open_to_readers(folder: Path) -> None:
-    """Let other users read it, as a service runs as; temporary folders and safetensors forbid it."""
-    folder.chmod(0o755)
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def _write_json(file: Path, document: Any) -> None:
-    text = json.dumps(document, ensure_ascii=False, indent=1, default=_plain)
-    file.write_text(text, encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """Write what JSON does not know, such as a seed that came out of an array."""
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _replace(draft: Path, path: Path) -> None:
-    if not path.exists():
-        draft.replace(path)
-        return
-    old = path.with_name(f".{path.name}-old-{os.getpid()}")
-    path.replace(old)
-    try:
-        draft.replace(path)
-    except OSError:
-        old.replace(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    check_files(folder, listed, unread)

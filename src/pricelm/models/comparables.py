@@ -28,8 +28,9 @@ class ComparableIndex:
     ----------
     listings_ : pandas.DataFrame
         listing_id, title and price of the known listings (a seeded sample above 50,000).
-    vectors_ : scipy.sparse.csr_matrix
-        Their unit-length n-gram vectors.
+    by_ngram_ : scipy.sparse.csr_matrix, shape (n_ngrams, n_listings)
+        Their unit-length n-gram vectors, a row for each n-gram, so that one query looks at its own n-grams
+        and not at every listing.
     """
 
     def fit(self, listings: pd.DataFrame, ngrams: NgramFeatures, *, seed: int = 0) -> ComparableIndex:
@@ -44,9 +45,10 @@ class ComparableIndex:
                 "price": listings["price"].to_numpy(dtype=float),
             }
         )
-        self.vectors_ = normalize(ngrams.transform(listings)).astype(np.float32)
+        vectors = normalize(ngrams.transform(listings)).astype(np.float32)
         # rounded as they are saved, so that a bundle finds what the model found
-        self.vectors_.data = self.vectors_.data.astype(np.float16).astype(np.float32)
+        vectors.data = vectors.data.astype(np.float16).astype(np.float32)
+        self.by_ngram_ = vectors.T.tocsr()
         return self
 
     def search(
@@ -59,7 +61,7 @@ class ComparableIndex:
         found: list[tuple[Comparable, ...]] = []
         for start in range(0, len(listings), _ROWS_A_BLOCK):
             queries = normalize(ngrams.transform(listings.iloc[start : start + _ROWS_A_BLOCK]))
-            similarity = (queries @ self.vectors_.T).toarray()
+            similarity = (queries @ self.by_ngram_).toarray()
             best = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
             for row, positions in enumerate(best):
                 ordered = positions[np.argsort(-similarity[row, positions], kind="stable")]
@@ -70,11 +72,12 @@ class ComparableIndex:
         """Write the listings as Parquet and the vectors as safetensors."""
         folder.mkdir(parents=True, exist_ok=True)
         self.listings_.to_parquet(folder / "listings.parquet", index=False)
+        vectors = self.by_ngram_.T.tocsr()
         arrays = {
-            "data": self.vectors_.data.astype(np.float16),
-            "indices": self.vectors_.indices.astype(np.int32),
-            "indptr": self.vectors_.indptr.astype(np.int64),
-            "shape": np.array(self.vectors_.shape, dtype=np.int64),
+            "data": vectors.data.astype(np.float16),
+            "indices": vectors.indices.astype(np.int32),
+            "indptr": vectors.indptr.astype(np.int64),
+            "shape": np.array(vectors.shape, dtype=np.int64),
         }
         save_file(arrays, folder / "vectors.safetensors")
 
@@ -85,8 +88,9 @@ class ComparableIndex:
         index.listings_ = pd.read_parquet(folder / "listings.parquet")
         arrays = load_file(folder / "vectors.safetensors")
         parts = (arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"])
-        index.vectors_ = sparse.csr_matrix(parts, shape=tuple(arrays["shape"]))
-        index.vectors_.check_format(full_check=True)  # a column out of range would read foreign memory
+        vectors = sparse.csr_matrix(parts, shape=tuple(arrays["shape"]))
+        vectors.check_format(full_check=True)  # a column out of range would read foreign memory
+        index.by_ngram_ = vectors.T.tocsr()
         return index
 
     def _comparable(self, position: int, similarity: float) -> Comparable:

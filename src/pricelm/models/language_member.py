@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,33 @@ from pricelm.language.config import TuningConfig
 from pricelm.models.member import FitContext
 from pricelm.models.text import FeatureColumns, compose_text
 
-if TYPE_CHECKING:
-    from pricelm.language.regressor import LanguageRegressor
-
 _FEWEST_ROWS = 60
 _ROWS_OF_THE_LEARNING_CURVE = 500
+
+
+class TunedCopy(Protocol):
+    """One tuned copy of a backbone, whatever runs it: torch, or another runtime that was exported to."""
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """One record an epoch of training; empty where it is not known."""
+        ...
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """Return one log price a text, shape (n,), float64."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return one unit vector a text, shape (n, hidden_size), float32."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """Return how many tokens of each text are read, shape (n,), int64."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the copy into a folder, or raise ``BundleError`` where the runtime cannot."""
+        ...
 
 
 class LanguageMember:
@@ -33,15 +55,15 @@ class LanguageMember:
 
     Attributes
     ----------
-    regressors_ : list of LanguageRegressor
-        The tuned copies; cross-fitting gives one for each fold.
+    regressors_ : list of TunedCopy
+        The tuned copies, ``LanguageRegressor`` after training; cross-fitting gives one for each fold.
     """
 
     name = "language"
 
     def __init__(self, config: TuningConfig | None = None) -> None:
         self.config = config or TuningConfig()
-        self.regressors_: list[LanguageRegressor] = []
+        self.regressors_: list[TunedCopy] = []
         self.features = FeatureColumns()
 
     def refusal(self, listings: pd.DataFrame, features: FeatureColumns) -> str:
@@ -94,6 +116,13 @@ class LanguageMember:
         joined.regressors_ = [regressor for member in members for regressor in member.regressors_]
         return joined
 
+    @classmethod
+    def of(cls, copies: Sequence[TunedCopy], features: FeatureColumns) -> LanguageMember:
+        """Make a member of copies that are tuned already."""
+        member = cls()
+        member.regressors_, member.features = list(copies), features
+        return member
+
     @property
     def history(self) -> list[list[dict[str, Any]]]:
         """The training history of every copy."""
@@ -124,8 +153,7 @@ class LanguageMember:
             raise BundleError(
                 f"expected folders copy-0, copy-1, ... in {folder}, found none: copy the whole bundle again"
             )
-        member = cls()
-        member.regressors_ = [LanguageRegressor.load(copy) for copy in folders]
-        member.config = member.regressors_[0].config
-        member.features = features
+        regressors = [LanguageRegressor.load(copy) for copy in folders]
+        member = cls.of(regressors, features)
+        member.config = regressors[0].config
         return member

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +98,7 @@ class PictureVectors:
         >>> pictures.summary()
         'pictures: 7 of 9 read; 2 file not found'
         """
-        others = [f"{count:,} {reason}" for reason, count in self.counts.most_common() if reason != READ]
-        read, all_of_them = self.counts[READ], sum(self.counts.values())
-        return "; ".join([f"pictures: {read:,} of {all_of_them:,} read", *others])
+        return counts_summary(self.counts)
 
     def _fill(self, vectors: np.ndarray, values: Sequence[str], root: Path) -> None:
         found: list[bytes | str] = []
@@ -128,3 +126,11 @@ class PictureVectors:
                 self.counts[READ] += 1
         while len(self._known) > _MOST_REMEMBERED:
             del self._known[next(iter(self._known))]
+
+
+def counts_summary(counts: Mapping[str, int]) -> str:
+    """Return numbers of pictures, by what became of them, as one line for people."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    others = [f"{count:,} {reason}" for reason, count in ordered if reason != READ]
+    read, all_of_them = counts.get(READ, 0), sum(counts.values())
+    return "; ".join([f"pictures: {read:,} of {all_of_them:,} read", *others])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from pricelm.core.errors import BundleError, DataError
 from pricelm.core.protocols import Progress
 from pricelm.models.image_member import ImageMember
-from pricelm.models.language_member import LanguageMember
+from pricelm.models.language_member import LanguageMember, TunedCopy
 from pricelm.models.lexical import LexicalMember
 from pricelm.models.member import Member
 from pricelm.models.picture_vectors import PictureVectors
@@ -61,11 +61,18 @@ def choose_members(
 
 
 def load_member(
-    name: str, folder: Path, features: FeatureColumns, *, image_root: Path | None = None
+    name: str,
+    folder: Path,
+    features: FeatureColumns,
+    *,
+    image_root: Path | None = None,
+    language_copies: Sequence[TunedCopy] | None = None,
 ) -> Member:
-    """Read the member ``name`` that was saved in ``folder``."""
+    """Read the member ``name`` that was saved in ``folder``; given copies make the language member."""
     if name == "lexical":
         return LexicalMember.load(folder)
+    if name == "language" and language_copies is not None:
+        return LanguageMember.of(language_copies, features)
     if name == "language":
         return LanguageMember.load(folder, features)
     if name == "tabular":

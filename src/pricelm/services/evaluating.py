@@ -20,7 +20,7 @@ from pricelm.models.bundle import load_model
 from pricelm.models.fingerprint import software_versions
 from pricelm.models.price_model import PriceModel
 from pricelm.services.measuring import measure
-from pricelm.services.picture_folder import picture_folder, picture_line
+from pricelm.services.picture_folder import picture_counts, picture_folder, picture_line
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import model_settings, now_text, publish_report
 
@@ -131,7 +131,7 @@ def evaluate_model(request: EvaluationRequest, progress: Progress = Silence()) -
     evaluation = measure(
         model, frame, checked.listings, baselines=baselines, seed=request.seed, progress=progress
     )
-    if line := picture_line(model):
+    if line := picture_line(picture_counts(model)):
         progress.say(line)
     summary = replace(checked.report, warnings=warnings)
     if request.report is None:

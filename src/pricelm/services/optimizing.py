@@ -25,7 +25,7 @@ from pricelm.decisions.optimization.propose import PricePlan, plan_prices
 from pricelm.decisions.optimization.solve import SolverConfig
 from pricelm.knowledge.rule_files import RuleBook, load_rules
 from pricelm.services.outputs import replaced_file
-from pricelm.services.price_files import check_suffix, open_price_file
+from pricelm.services.price_files import price_format, write_frame
 from pricelm.services.product_table import ProductTable, read_products
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import now_text
@@ -194,7 +194,7 @@ def optimize_prices(request: OptimizeRequest, progress: Progress = Silence()) ->
 
 
 def _check_request(request: OptimizeRequest) -> None:
-    check_suffix(request.out)
+    price_format(request.out)
     inputs = [request.products, request.rules, request.demand, request.cross]
     outputs = [
         request.out,
@@ -254,8 +254,8 @@ def _write(request: OptimizeRequest, result: OptimizeResult, report: Path, docum
     table = pd.DataFrame(rows)
     numeric = table.select_dtypes("number").columns
     table[numeric] = table[numeric].astype(np.float64).round(4)
-    with replaced_file(request.out) as draft, open_price_file(draft, request.out.suffix) as file:
-        file.append(table)
+    with replaced_file(request.out) as draft:
+        write_frame(table, draft, price_format(request.out))
     with replaced_file(document) as draft:
         text = json.dumps(_finite(result.to_dict()), ensure_ascii=False, indent=1, allow_nan=False)
         draft.write_text(text + "\n", encoding="utf-8")

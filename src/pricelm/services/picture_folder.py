@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pricelm.core.errors import ConfigError
 from pricelm.models.image_member import ImageMember
+from pricelm.models.picture_vectors import counts_summary
 from pricelm.models.price_model import PriceModel
 
 
@@ -55,9 +57,6 @@ def picture_counts(model: PriceModel) -> dict[str, int]:
     return dict(member.pictures.counts) if isinstance(member, ImageMember) else {}
 
 
-def picture_line(model: PriceModel) -> str:
+def picture_line(counts: Mapping[str, int]) -> str:
     """Return the same as one line for people, empty if there is nothing to say."""
-    member = model.members_.get("image")
-    if not isinstance(member, ImageMember) or not member.pictures.counts:
-        return ""
-    return member.pictures.summary()
+    return counts_summary(counts) if counts else ""

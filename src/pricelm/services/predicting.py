@@ -1,34 +1,42 @@
-"""Predicting: prices for a file of listings, chunk by chunk, so that memory does not grow with the file."""
+"""Predicting: prices for a file of listings, chunk by chunk; a run that was ended is taken up by the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pricelm.catalog.readers import read_chunks
 from pricelm.core.errors import ConfigError
+from pricelm.core.extras import require_installed
 from pricelm.core.protocols import Progress, Silence
-from pricelm.models.bundle import load_model
-from pricelm.models.price_model import PriceModel
-from pricelm.services.outputs import replaced_file
-from pricelm.services.picture_folder import picture_counts, picture_folder, picture_line
-from pricelm.services.price_files import PriceFile, check_suffix, open_price_file
-from pricelm.services.rejections import RejectedRows
+from pricelm.models.fingerprint import software_versions
+from pricelm.services.picture_folder import picture_folder, picture_line
+from pricelm.services.price_files import price_format
+from pricelm.services.pricing import (
+    ChunkPricer,
+    InputChanged,
+    PricedChunk,
+    PricingJob,
+    listing_chunks,
+    predictor_for,
+)
+from pricelm.services.unfinished import UnfinishedPrices
 
-PRICE_COLUMNS = ("predicted_price", "price_lower", "price_upper", "abstained", "reason")
+ENGINES = ("local", "ray")
+PriceChunks = Callable[[Sequence[str]], Iterator[PricedChunk]]
+"""Prices the chunks behind those with the given digests, in order."""
 # A language model reads some dozens of listings a second; small chunks keep the progress moving.
 _CHUNK_ROWS = 10_000
 _CHUNK_ROWS_WITH_LANGUAGE = 1_000
 _BLOCK_BYTES = 1 << 20
-_DECIMALS = 4
-_REJECTED_COLUMNS = ["row", "column", "value", "reason"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class PredictionRequest:
     listings : str or pathlib.Path
         File or database address of the listings.
     out : pathlib.Path
-        File to write: ``.csv``, ``.jsonl`` or ``.parquet``.
+        File to write: ``.csv``, ``.jsonl`` or ``.parquet``; the first two also with ``.gz``.
     query : str, optional
         SQL query, with a database address.
     keep_columns : bool, default False
@@ -51,6 +59,13 @@ class PredictionRequest:
         Listings that are in memory at once; 10,000, or 1,000 with a language model or pictures.
     image_root : pathlib.Path, optional
         Folder of the pictures, by default that of the listings; none outside it is read.
+    engine : {"local", "ray"}, default "local"
+        This process, or Ray Data on a cluster.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such engine.
     """
 
     model: Path
@@ -60,6 +75,11 @@ class PredictionRequest:
     keep_columns: bool = False
     chunk_rows: int | None = None
     image_root: Path | None = None
+    engine: Literal["local", "ray"] = "local"
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ConfigError(f"expected one of the engines {', '.join(ENGINES)}, got {self.engine!r}")
 
 
 @dataclass(frozen=True)
@@ -108,6 +128,9 @@ def predict_prices(request: PredictionRequest, progress: Progress = Silence()) -
     ``predicted_price, price_lower, price_upper, abstained, reason``. A row with nothing to price from has
     no price and a reason, and stands in ``rejected.csv`` too, with the rows that cannot be read at all.
 
+    However a run ends, what it has finished is kept beside the output, and the same request goes on from
+    there, to the same file as without the interruption.
+
     Parameters
     ----------
     request : PredictionRequest
@@ -127,89 +150,103 @@ def predict_prices(request: PredictionRequest, progress: Progress = Silence()) -
     BundleError
         If the model cannot be loaded.
     OutputError
-        If the output cannot be written, for example on a full disk; no half of it is left.
+        If the output cannot be written, for example on a full disk.
+    MissingExtraError
+        If Ray is asked for and not installed.
+    KeyboardInterrupt
+        On Ctrl-C; the message says what is kept.
     """
-    check_suffix(request.out)
+    price_format(request.out)
     if Path(str(request.listings)).resolve() == request.out.resolve():
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
+    if request.engine == "ray":
+        require_installed("ray", extra="ray", purpose="price on a cluster")
+    job, price = _prepared(request, progress)
+    with UnfinishedPrices(request.out, _identity(job)) as unfinished:
+        if unfinished.changed:
+            changed = ", ".join(unfinished.changed)
+            progress.say(f"starting anew: {changed} changed since the run that did not finish")
+        try:
+            _price_rest(price, request.listings, unfinished, progress)
+        except InputChanged as error:
+            progress.say(f"starting anew: {error} since the run that did not finish")
+            unfinished.start_anew()
+            _price_rest(price, request.listings, unfinished, progress)
+        result = PredictionResult(
+            request.out,
+            unfinished.rows,
+            unfinished.abstained,
+            None,
+            unfinished.reasons,
+            unfinished.pictures,
+        )
+        rejected = unfinished.publish()
+    if line := picture_line(result.pictures):
+        progress.say(line)
+    return replace(result, rejected=rejected)
+
+
+def _prepared(request: PredictionRequest, progress: Progress) -> tuple[PricingJob, PriceChunks]:
+    """Return what is to be priced with what, and the engine that does it, after a look at the model."""
     progress.start(f"loading {request.model.name}", 0)
     folder = picture_folder(request.listings, request.image_root)
-    model = load_model(request.model, image_root=folder)
-    usual = _CHUNK_ROWS_WITH_LANGUAGE if {"language", "image"} & set(model.members_) else _CHUNK_ROWS
-    chunks = read_chunks(request.listings, query=request.query, chunk_rows=request.chunk_rows or usual)
-    with RejectedRows(request.out) as rejected:
-        progress.start("pricing listings", _expected_rows(request.listings))
-        with replaced_file(request.out) as draft, open_price_file(draft, request.out.suffix) as file:
-            rows, abstained = _price_chunks(model, chunks, file, rejected, request.keep_columns, progress)
-    if line := picture_line(model):
-        progress.say(line)
-    counts, pictures = dict(rejected.counts), picture_counts(model)
-    return PredictionResult(request.out, rows, abstained, rejected.written, counts, pictures)
+    model = predictor_for(request.model, folder)
+    usual = _CHUNK_ROWS_WITH_LANGUAGE if {"language", "image"} & set(model.model.members_) else _CHUNK_ROWS
+    job = PricingJob(
+        request.model,
+        request.listings,
+        query=request.query,
+        keep_columns=request.keep_columns,
+        chunk_rows=request.chunk_rows or usual,
+        image_root=folder,
+        version=model.version,
+    )
+    if request.engine == "ray":
+        from pricelm.services.pricing_on_ray import priced_on_ray
+
+        return job, partial(priced_on_ray, job, progress)
+    pricer = ChunkPricer(model, keep_columns=job.keep_columns)
+    return job, lambda finished: map(pricer.price, listing_chunks(job, finished))
 
 
-def _price_chunks(
-    model: PriceModel,
-    chunks: Iterator[pd.DataFrame],
-    file: PriceFile,
-    rejected: RejectedRows,
-    keep_columns: bool,
-    progress: Progress,
-) -> tuple[int, int]:
-    rows = abstained = 0
-    for chunk in chunks:
-        ragged = pd.DataFrame(list(chunk.attrs.pop("rejected", [])), columns=_REJECTED_COLUMNS)
-        prices = priced_frame(model, chunk, keep_columns=keep_columns)
-        nothing = prices["predicted_price"].isna().to_numpy()
-        empty = pd.DataFrame(
-            {"row": chunk.index[nothing], "column": "", "value": "", "reason": prices["reason"][nothing]}
-        )
-        both = [part for part in (ragged, empty) if len(part)]
-        if both:
-            rejected.add(pd.concat(both).sort_values("row", kind="stable"))
-        file.append(prices)
-        rows += len(prices)
-        abstained += int(prices["abstained"].sum())
-        progress.advance(len(prices), f"{rows:,} listings")
-    return rows, abstained
-
-
-def priced_frame(model: PriceModel, raw: pd.DataFrame, *, keep_columns: bool = False) -> pd.DataFrame:
-    """Price one frame of raw listings.
-
-    Parameters
-    ----------
-    model : PriceModel
-        Fitted model.
-    raw : pandas.DataFrame, n rows
-        Raw listings, indexed by row number.
-    keep_columns : bool, default False
-        Put the listings' own columns behind the identifier.
-
-    Returns
-    -------
-    pandas.DataFrame, n rows
-        Identifier (its own column, or ``row``), the kept columns, and `PRICE_COLUMNS`.
-    """
-    estimates = [quote.estimate for quote in model.quote(raw, comparables=0)]
-    name = model.columns_.listing_id
-    identifier: dict[str, Any] = {"row": raw.index.to_numpy()}
-    if name is not None and name in raw.columns:
-        identifier = {name: raw[name].to_numpy()}
-    prices: dict[str, Any] = {
-        "predicted_price": np.round([one.predicted_price for one in estimates], _DECIMALS),
-        "price_lower": np.round([one.interval.lower for one in estimates], _DECIMALS),
-        "price_upper": np.round([one.interval.upper for one in estimates], _DECIMALS),
-        "abstained": np.array([one.abstained for one in estimates], dtype=bool),
-        "reason": np.array([one.reason for one in estimates], dtype=object),
+def _identity(job: PricingJob) -> dict[str, str]:
+    """Return what decides the content of the output, hashed by name: an address may hold a password."""
+    listings = str(job.listings)
+    address = listings if "://" in listings else str(Path(listings).resolve())
+    parts: dict[str, Any] = {
+        "the model": job.version,
+        "the place of the listings": [address, job.query],
+        "an option": [job.keep_columns, job.chunk_rows, str(job.image_root)],
+        "the software": software_versions(),
     }
-    without = np.isnan(prices["predicted_price"])
-    for end in ("price_lower", "price_upper"):
-        prices[end] = np.where(without, np.nan, prices[end])
-    table = dict(identifier)
-    if keep_columns:
-        taken = (*identifier, *PRICE_COLUMNS)
-        table |= {str(own): raw[own].to_numpy() for own in raw.columns if own not in taken}
-    return pd.DataFrame(table | prices)
+    return {
+        name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
+        for name, part in parts.items()
+    }
+
+
+def _price_rest(
+    price: PriceChunks, listings: str | Path, unfinished: UnfinishedPrices, progress: Progress
+) -> None:
+    """Price what is not finished, in order, and keep every chunk at once."""
+    finished = [chunk.digest for chunk in unfinished.chunks]
+    if finished:
+        progress.say(f"{unfinished.rows:,} listings are priced already; reading on to the others")
+    progress.start("pricing listings", _expected_rows(listings))
+    if finished:
+        progress.advance(unfinished.rows)
+    started, before = time.monotonic(), unfinished.rows
+    try:
+        for priced in price(finished):
+            unfinished.add(priced)
+            speed = (unfinished.rows - before) / max(time.monotonic() - started, 1e-9)
+            progress.advance(len(priced.prices), f"{unfinished.rows:,} listings, {speed:,.0f} a second")
+    except KeyboardInterrupt:
+        if not unfinished.chunks:
+            raise
+        raise KeyboardInterrupt(
+            f"{unfinished.rows:,} listings are priced and kept in {unfinished.folder}"
+        ) from None
 
 
 def _expected_rows(source: str | Path) -> int:

@@ -53,6 +53,7 @@ class RejectedRows:
 
     def __init__(self, beside: Path) -> None:
         self.counts: Counter[str] = Counter()
+        self._beside = beside
         self.path = beside.parent / FILE_NAME
         self._draft = self.path.with_name(f".{FILE_NAME}-{os.getpid()}.part")
 
@@ -65,18 +66,14 @@ class RejectedRows:
         """Add rows with the columns row, column, value and reason."""
         if rejected.empty:
             return
-        self.counts.update(rejected["reason"].str.split(":").str[0].tolist())
+        self.counts.update(reason_kinds(rejected))
         try:
             append_rejected(self._draft, rejected)
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
     def __enter__(self) -> Self:
-        if self.path.exists() and not self._is_ours():
-            raise OutputError(
-                f"expected to write the rows that cannot be used to {self.path}, but a file of another kind "
-                "has that name; move it, or write the output to another folder"
-            )
+        rejected_place(self._beside)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -88,14 +85,49 @@ class RejectedRows:
     ) -> None:
         if kind is not None:
             self._draft.unlink(missing_ok=True)
-        elif self.counts:
-            self._draft.replace(self.path)
         else:
-            self.path.unlink(missing_ok=True)
+            publish_rejected(self._draft, self.path)
 
-    def _is_ours(self) -> bool:
-        try:
-            with self.path.open(encoding="utf-8", errors="replace") as file:
-                return file.readline().strip() == _HEADER
-        except OSError:
-            return False
+
+def rejected_place(beside: Path) -> Path:
+    """Return where the rejected rows of an output go.
+
+    Raises
+    ------
+    OutputError
+        If a file of another kind has that name.
+    """
+    path = beside.parent / FILE_NAME
+    if path.exists() and not _is_ours(path):
+        raise OutputError(
+            f"expected to write the rows that cannot be used to {path}, but a file of another kind "
+            "has that name; move it, or write the output to another folder"
+        )
+    return path
+
+
+def publish_rejected(draft: Path, path: Path) -> Path | None:
+    """Let a draft take its place and return that; without a draft, remove what is left of an earlier run."""
+    if draft.exists():
+        return draft.replace(path)
+    path.unlink(missing_ok=True)
+    return None
+
+
+def reason_kinds(rejected: pd.DataFrame) -> Counter[str]:
+    """Count rejected rows by the part of their reason that does not differ from row to row.
+
+    Examples
+    --------
+    >>> reason_kinds(pd.DataFrame({"reason": ["too few fields: 1", "too few fields: 2"]}))
+    Counter({'too few fields': 2})
+    """
+    return Counter(str(reason).split(":")[0] for reason in rejected["reason"])
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().strip() == _HEADER
+    except OSError:
+        return False

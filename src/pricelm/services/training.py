@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pricelm.catalog.columns import ColumnMap, infer_columns
 from pricelm.catalog.duplicates import duplicate_groups
 from pricelm.catalog.readers import read_listings
 from pricelm.catalog.splits import split_listings
+from pricelm.core.cluster import ray_cluster
 from pricelm.core.errors import BundleError, ConfigError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.evaluation.evaluator import Evaluation
@@ -259,7 +261,8 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
             progress.say(f"{role}: {column} ({why})")
         data = prepare(frame, columns, options, progress)
         rejected.add(data.rejected)
-        trained = fit_and_measure(frame, data, options, run_folder(request.out), progress)
+        with _cluster(options, progress):
+            trained = fit_and_measure(frame, data, options, run_folder(request.out), progress)
         trained.model.save(request.out)
     report = None
     if trained.evaluation is not None:
@@ -278,6 +281,11 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         trained.run_dir,
         time.monotonic() - started,
     )
+
+
+def _cluster(options: TrainingOptions, progress: Progress) -> AbstractContextManager[object]:
+    """Stay connected from copy to copy of the backbone, where they are tuned on a cluster."""
+    return ray_cluster(progress) if options.plan(1).tuning.engine == "ray" else nullcontext()
 
 
 @dataclass(frozen=True)

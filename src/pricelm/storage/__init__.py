@@ -1,1 +1,1 @@
-"""Storage: the only room that speaks SQL."""
+"""Storage: pricelm's own tables. The only room that speaks SQL, and only services open it."""

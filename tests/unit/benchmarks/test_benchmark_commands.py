@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import accuracy, batching, memory, ours
+from benchmarks import accuracy, batch, batching, ours
 from benchmarks.made_up import made_up_listings, write_listings
 from benchmarks.process_memory import PeakMemory
 
@@ -108,25 +108,62 @@ pathlib.Path(out).write_text("id,predicted_price\\n" + "".join(f"{n},1.5\\n" for
 
 
 def test_scoring_runs_the_command_line_and_counts_what_was_priced(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_COMMAND_LINE", SCORES)
+    monkeypatch.setattr(batch, "_COMMAND_LINE", SCORES)
     (tmp_path / "in.csv").write_text("1\n2\n3\n")
-    peak, seconds = memory.score(tmp_path / "model", tmp_path / "in.csv", tmp_path / "out.csv")
-    assert memory.count_priced(tmp_path / "out.csv") == 3
+    peak, seconds = batch.score(tmp_path / "model", tmp_path / "in.csv", tmp_path / "out.csv")
+    assert batch.count_priced(tmp_path / "out.csv") == 3
     assert peak > 1_000_000 and seconds > 0
 
 
 def test_scoring_that_fails_ends_with_what_it_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_COMMAND_LINE", "raise SystemExit('no such model')")
+    monkeypatch.setattr(batch, "_COMMAND_LINE", "raise SystemExit('no such model')")
     with pytest.raises(RuntimeError, match="exit code 1:\nno such model"):
-        memory.score(tmp_path / "model", tmp_path / "in.csv", tmp_path / "out.csv")
+        batch.score(tmp_path / "model", tmp_path / "in.csv", tmp_path / "out.csv")
 
 
 def test_memory_and_completeness_have_bars():
-    fine = memory.memory_rows("case", 1000, 1000, 1_400_000_000, 2.0)
-    assert [row.ok for row in fine] == [True, True, None]
-    assert fine[2].ours == 500
-    heavy = memory.memory_rows("case", 1000, 999, 1_600_000_000, 2.0)
-    assert [row.ok for row in heavy] == [False, False, None]
+    fine = batch.size_rows("case", 1000, 1000, 900_000_000, 2.0)
+    assert [row.ok for row in fine] == [None, True, True]
+    assert fine[0].ours == 500
+    heavy = batch.size_rows("case", 1000, 999, 1_100_000_000, 2.0)
+    assert [row.ok for row in heavy] == [None, False, False]
+
+
+def test_memory_is_flat_from_the_second_file_on():
+    assert batch.growth_row([100, 200, 230, 240]).ok is True
+    assert batch.growth_row([100, 200, 230, 260]).ok is False
+    assert batch.growth_row([100]).ours == 1.0
+
+
+def test_groceries_are_drawn_again_under_new_identifiers(tmp_path):
+    products = pd.DataFrame({"listing_id": ["a", "b"], "title": ["milk", "bread"], "price": [1.0, 2.0]})
+    batch.write_groceries(tmp_path / "g.csv", products, 60_000)
+    table = pd.read_csv(tmp_path / "g.csv")
+    assert table["listing_id"].tolist() == list(range(60_000))
+    assert set(table["title"]) == {"milk", "bread"} and "price" not in table
+
+
+def test_the_batch_command_measures_every_size_and_both_engines(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def score(model, listings, out, *options):
+        n = len(pd.read_csv(listings))
+        asked.append((n, options))
+        out.write_text("predicted_price\n" + "1.5\n" * n)
+        chunks = -(-n // int(options[3])) if options else 1
+        return 500_000_000, (8.0 if "ray" in options else 2.0) + 0.5 * chunks
+
+    monkeypatch.setattr(batch, "score", score)
+    monkeypatch.setattr(batch, "train_model", lambda folder, listings: folder)
+    places = ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "batch.json")]
+    assert batch.main(["--sizes", "30,10", "--grocery-rows", "0", "--ray", *places]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    found = {(row["case"], row["metric"]): row["ours"] for row in document["rows"]}
+    assert [n for n, options in asked if not options] == [10, 30]
+    assert found["made-up listings, 30 rows", "rows_priced"] == 30
+    engines = {metric: value for (case, metric), value in found.items() if case.startswith("engines")}
+    assert engines["ray_seconds_to_start"] == pytest.approx(6.0)
+    assert engines["ray_seconds_per_further_chunk"] == pytest.approx(0.5)
 
 
 def test_the_speedup_is_that_of_the_fastest_runs():

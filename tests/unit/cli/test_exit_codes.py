@@ -21,8 +21,8 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
 
 def test_the_codes_are_those_that_scripts_rely_on() -> None:
     assert {code.name: code.value for code in ExitCode} == {
-        "OK": 0, "UNEXPECTED": 1, "USAGE": 2, "DATA": 3, "MODEL": 4, "MISSING_EXTRA": 5, "RESOURCES": 6, "RULES": 7,
-        "INTERRUPTED": 130,
+        "OK": 0, "UNEXPECTED": 1, "USAGE": 2, "DATA": 3, "MODEL": 4, "MISSING_EXTRA": 5, "RESOURCES": 6,
+        "STORE": 7, "RULES": 8, "INTERRUPTED": 130,
     }  # fmt: skip
     assert set(MEANINGS) == set(ExitCode)
 
@@ -38,6 +38,7 @@ def test_the_codes_are_those_that_scripts_rely_on() -> None:
         (errors.BundleError("x"), 4),
         (errors.BundleVersionError("x"), 4),
         (errors.OutputError("x"), 2),
+        (errors.StoreError("x"), 7),
         (errors.TrainingStopped("x"), 130),
         (errors.MissingExtraError("x"), 5),
         (errors.PricelmError("x"), 1),

@@ -21,6 +21,7 @@ from pricelm.models.bundle import SCHEMA_VERSION
 from pricelm.models.calibration import Calibration
 from pricelm.models.roster import load_member
 from pricelm.models.text import FeatureColumns
+from pricelm.models.whole_folders import describe_files, sha256, write_json
 
 KINDS = {".json", ".md", ".safetensors", ".txt", ".parquet"}
 
@@ -54,7 +55,7 @@ def edit_document(folder: Path, **changes: object) -> None:
 
 def reindex(folder: Path) -> None:
     (folder / "files.json").unlink(missing_ok=True)
-    bundle_module._write_index(folder)
+    write_json(folder / "files.json", describe_files(folder))
 
 
 def assert_same_answers(one: PriceModel, other: PriceModel, listings: pd.DataFrame) -> None:
@@ -252,7 +253,7 @@ def test_a_bundle_that_names_files_outside_itself_is_not_trusted(copy: Path, nam
     if name == "link":
         (copy / "link").symlink_to(outside)
     index = json.loads((copy / "files.json").read_text("utf-8"))
-    index[name] = {"bytes": 7, "sha256": bundle_module._sha256(outside)}
+    index[name] = {"bytes": 7, "sha256": sha256(outside)}
     (copy / "files.json").write_text(json.dumps(index))
     with pytest.raises(BundleError, match="outside itself"):
         PriceModel.load(copy)

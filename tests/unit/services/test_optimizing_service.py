@@ -184,7 +184,7 @@ def test_an_infeasible_plan_writes_nothing_and_has_its_own_exit_code(shop: Path)
         "version: 1\nrules:\n- {id: dream, kind: total_floor, measure: units, amount: 1000000000}"
     )
     result = run("optimize", shop / "products.csv", "--rules", shop / "r.yaml", "-o", shop / "x.csv")
-    assert result.exit_code == 7 and "'dream'" in result.stdout
+    assert result.exit_code == 8 and "'dream'" in result.stdout
     assert not (shop / "x.csv").exists() and not (shop / "x.json").exists()
 
 
@@ -204,7 +204,7 @@ def test_rules_are_listed_shown_and_linted(shop: Path) -> None:
         "- {id: s, kind: maximum_step, up: 0.1}"
     )
     result = run("rules", "lint", shop / "bad.yaml", shop / "products.csv", "--today", "2026-11-23")
-    assert result.exit_code == 7 and "low + s (12 products)" in result.stdout
+    assert result.exit_code == 8 and "low + s (12 products)" in result.stdout
     document = json.loads(run("rules", "lint", shop / "bad.yaml", shop / "products.csv", "--json").stdout)
     assert document["ok"] is False and document["findings"][0]["rules"] == ["low", "s"]
     assert "expected" in said(run("rules", "lint"))

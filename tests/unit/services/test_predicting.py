@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,11 @@ import pandas as pd
 import pytest
 
 from pricelm.catalog import readers
-from pricelm.cli.exit_codes import ExitCode, exit_code_of
-from pricelm.core.errors import ConfigError, DataError, OutputError, ReadError
+from pricelm.core.errors import ConfigError, DataError, ReadError
 from pricelm.models.bundle import load_model
 from pricelm.services import predicting
 from pricelm.services.predicting import PredictionRequest, predict_prices
+from pricelm.services.pricing import PRICE_COLUMNS
 from tests.generated_listings import listings_frame
 
 NEW = listings_frame(40, seed=5).drop(columns="cost")
@@ -41,7 +39,7 @@ def test_prices_are_those_of_the_model_whatever_the_chunks(
     raw = pd.read_csv(listings, dtype=str)
     np.testing.assert_allclose(table["predicted_price"], model.predict(raw), atol=1e-4)
     np.testing.assert_allclose(table[["price_lower", "price_upper"]], model.predict_interval(raw), atol=1e-4)
-    assert table.columns.tolist() == ["sku", *predicting.PRICE_COLUMNS]
+    assert table.columns.tolist() == ["sku", *PRICE_COLUMNS]
     assert table["sku"].tolist() == NEW["sku"].tolist()
     assert (result.rows, result.abstained, result.rejected) == (40, 0, None)
     assert notes.steps == 40
@@ -57,7 +55,7 @@ def test_without_an_identifier_the_row_number_stands_there(fast_bundle: Path, tm
 def test_the_columns_are_carried_along_on_request(fast_bundle: Path, listings: Path, tmp_path: Path) -> None:
     predict_prices(PredictionRequest(fast_bundle, listings, tmp_path / "p.parquet", keep_columns=True))
     table = pd.read_parquet(tmp_path / "p.parquet")
-    assert table.columns.tolist() == [*NEW.columns, *predicting.PRICE_COLUMNS]
+    assert table.columns.tolist() == [*NEW.columns, *PRICE_COLUMNS]
     assert table["name"].tolist() == NEW["name"].tolist()
 
 
@@ -73,28 +71,6 @@ def test_rows_that_cannot_be_priced_are_answered_for(fast_bundle: Path, tmp_path
     assert rejected["row"].tolist() == [2, 3]
     assert rejected["reason"].tolist() == [table.loc["B", "reason"], "too few fields: 2, expected 3"]
     assert (result.rows, result.abstained, sum(result.rejected_counts.values())) == (3, 1, 2)
-
-
-def test_on_a_full_disk_nothing_is_left(
-    fast_bundle: Path, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class FullDisk:
-        def __init__(self, draft: Path) -> None:
-            draft.write_text("half")
-
-        def __enter__(self) -> FullDisk:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def append(self, frame: pd.DataFrame) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(predicting, "open_price_file", lambda draft, suffix: FullDisk(draft))
-    with pytest.raises(OutputError, match="No space left") as caught:
-        predict_prices(PredictionRequest(fast_bundle, listings, tmp_path / "out" / "prices.csv"))
-    assert exit_code_of(caught.value) == ExitCode.RESOURCES
-    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_source_that_breaks_off_leaves_nothing(fast_bundle: Path, listings: Path, tmp_path: Path) -> None:

@@ -116,9 +116,9 @@ class PriceBands:
         edges = torch.as_tensor(self.edges, dtype=probabilities.dtype, device=probabilities.device)
         below = probabilities.cumsum(dim=1)
         band = (below < 0.5).sum(dim=1).clamp_max(self.n_bands - 1)
-        rows = torch.arange(len(band), device=band.device)
-        inside = probabilities[rows, band].clamp_min(1e-12)
-        share = ((0.5 - (below[rows, band] - inside)) / inside).clamp(0.0, 1.0)
+        column = band.unsqueeze(1)
+        inside = probabilities.gather(1, column).squeeze(1).clamp_min(1e-12)
+        share = ((0.5 - (below.gather(1, column).squeeze(1) - inside)) / inside).clamp(0.0, 1.0)
         return edges[band] + share * (edges[band + 1] - edges[band])
 
     def to_dict(self) -> dict[str, Any]:

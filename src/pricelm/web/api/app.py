@@ -1,0 +1,150 @@
+"""The application: routes, errors, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+import pricelm
+from pricelm.core.errors import PricelmError
+from pricelm.services.bootstrap import open_service
+from pricelm.services.live_models import LiveModels
+from pricelm.services.service_settings import ServiceSettings
+from pricelm.web.api import inference_routes, model_routes, operation_routes, pricing_routes
+from pricelm.web.api.gate import Gate
+from pricelm.web.api.guard import Guard
+from pricelm.web.api.metrics import Metrics
+from pricelm.web.api.problems import ProblemError, on_http_error, on_known_error, on_validation_error
+
+_LOG = logging.getLogger("pricelm.service")
+_ABOUT = (
+    "Prices listings from what is written about them, with a calibrated interval. Every error is a problem "
+    "document (RFC 9457) that says what was expected, what came and what to do."
+)
+
+
+def create_app(settings: ServiceSettings, metrics: Metrics | None = None) -> ASGIApp:
+    """Make the service; it opens the store and loads the model when the server starts it.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        What is set.
+    metrics : Metrics, optional
+        Numbers that were begun before, for example by the log.
+
+    Returns
+    -------
+    ASGI application
+        For uvicorn or any other server.
+    """
+    numbers = metrics or Metrics()
+    app = describe(settings, numbers)
+    return Gate(app, settings, numbers)
+
+
+def describe(settings: ServiceSettings, metrics: Metrics) -> FastAPI:
+    """Return the application without its gate; its ``openapi()`` is the contract."""
+    app = FastAPI(
+        title="pricelm",
+        version=pricelm.__version__,
+        description=_ABOUT,
+        lifespan=_running,
+        redirect_slashes=False,
+        docs_url=None,  # these pages load their scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.settings, app.state.metrics = settings, metrics
+    for routes in (pricing_routes, model_routes, inference_routes, operation_routes):
+        app.include_router(routes.router)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(PricelmError, on_known_error)
+    app.add_exception_handler(ProblemError, on_known_error)
+    app.add_exception_handler(Exception, on_known_error)  # answered here, logged by the gate
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[None]:
+    settings: ServiceSettings = app.state.settings
+    metrics: Metrics = app.state.metrics
+    service = open_service(settings, observe_batch=_Observer(app, metrics), observe_shadow=_shadow(metrics))
+    state = app.state
+    state.models, state.registry, state.pricing = service.models, service.registry, service.pricing
+    state.guard = Guard(
+        service.keys,
+        is_loopback=settings.is_loopback,
+        on_refusal=lambda reason: metrics.refused.labels(reason).inc(),
+    )
+    await service.start()
+    following = asyncio.create_task(_follow(app, service.follow))
+    try:
+        yield
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        await service.close()
+
+
+async def _follow(app: FastAPI, follow: Any) -> None:
+    settings: ServiceSettings = app.state.settings
+    was_lost = False
+    parent = os.getppid()
+    while True:
+        await asyncio.sleep(settings.poll_seconds)
+        if settings.workers > 1 and os.getppid() != parent:
+            # nobody would ever stop or replace this worker again
+            _LOG.error("supervisor gone", extra={"reason": "this worker stops too"})
+            signal.raise_signal(signal.SIGTERM)
+            return
+        try:
+            await follow()
+            was_lost = False
+        except Exception as error:
+            # prices go on with what is loaded; one line is enough until the store is back
+            if not was_lost:
+                _LOG.error("store not readable", extra={"reason": str(error), "error": type(error).__name__})
+            was_lost = True
+        _show(app.state.models, app.state.metrics)
+
+
+class _Observer:
+    """Writes every batch into the metrics."""
+
+    def __init__(self, app: FastAPI, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    def __call__(self, version: int, rows: int, tokens: int, seconds: float) -> None:
+        label = str(version)
+        self._metrics.batch_rows.labels(label).observe(rows)
+        self._metrics.batch_tokens.labels(label).observe(tokens)
+        self._metrics.batch_seconds.labels(label).observe(seconds)
+
+
+def _shadow(metrics: Metrics) -> Any:
+    return lambda version, difference: metrics.shadow.labels(str(version)).observe(difference)
+
+
+def _show(models: LiveModels, metrics: Metrics) -> None:
+    """Write what can be read at any time into the gauges."""
+    metrics.live.clear()
+    for one in models.cast.everyone():
+        label = str(one.version)
+        metrics.live.labels(label, one.record.state).set(1)
+        cache = one.served.cache_statistics()
+        metrics.cache_hits.labels(label).set(cache.hits)
+        metrics.cache_misses.labels(label).set(cache.misses)
+        metrics.waiting_tokens.labels(label).set(one.batcher.waiting_tokens)
+        metrics.waiting_requests.labels(label).set(one.batcher.waiting_requests)
