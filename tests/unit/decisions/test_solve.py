@@ -50,6 +50,18 @@ def test_large_groups_are_exact_with_links_and_bounded_with_cross_effects(
         assert found.value == pytest.approx(best, abs=1e-6)
 
 
+def test_links_are_exact_when_left_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MOST_CONFIGURATIONS", 0)
+    tied = 0
+    for seed in range(80):
+        problem = random_problem(seed, groups=False)
+        if problem.links:
+            best, found = best_by_trying(problem), solve(problem, EXACT)
+            assert np.isinf(best) if found.status == "infeasible" else abs(found.value - best) < 1e-6
+            tied += np.isfinite(best)
+    assert tied > 20
+
+
 def relaxed(problem: PricingProblem, ids: tuple[str, ...]) -> PricingProblem:
     """Return the problem with some rules taken out."""
     allowed = problem.allowed.copy()

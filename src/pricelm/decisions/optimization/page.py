@@ -77,7 +77,7 @@ def plan_page(
                 element(
                     "p",
                     "The objective a period against the price, all other prices as proposed. The band holds "
-                    "the prices that are nearly as good and keep the rules; orange prices break a rule; the "
+                    "the prices that are nearly as good and keep the rules; red prices break a rule; the "
                     "ring is the current price, the dot the proposed one.",
                     class_="lead",
                 ),
@@ -111,7 +111,10 @@ def _facts(plan: PricePlan, currency: str) -> list[Markup]:
             "dd", element("strong", text), element("small", f"now {before}"), element("span", change)
         )
         cells.append(element("div", element("dt", f"{name} a period"), inside))
-    return cells
+    moved = sum(one.action in ("raise", "lower", "test first") for one in plan.recommendations)
+    share = f"of {len(plan.recommendations):,} products"
+    inside = element("dd", element("strong", f"{moved:,}"), element("small", share))
+    return [*cells, element("div", element("dt", "prices to change"), inside)]
 
 
 def _rules_section(plan: PricePlan, currency: str) -> Markup | None:
@@ -160,11 +163,7 @@ def _price_chart(plan: PricePlan, row: int, reduced: np.ndarray) -> Markup:
         for price, value in zip(prices[shown], worth[shown], strict=True)
     )
     marks = [
-        element(
-            "path",
-            d=f"M{x.place(float(prices[at])):.1f} {y.place(float(worth[at])):.1f}h0",
-            class_="dots outside",
-        )
+        dot(x.place(float(prices[at])), y.place(float(worth[at])), "knot bad")
         for at in np.flatnonzero(broken)
     ]
     title = f"{one.sku}: {one.current_price:,.2f} to {one.proposed_price:,.2f}"

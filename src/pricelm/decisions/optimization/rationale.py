@@ -42,7 +42,7 @@ def rationale_of(
     """
     broken = [one.message for one in made.verdicts if not one.satisfied]
     if made.action == "review":
-        return f"no price looked at keeps {' and '.join(conflict)} together; held until one is relaxed"
+        return f"no price looked at keeps {' and '.join(conflict)}; held until a rule is relaxed"
     holding = max((one for one in made.verdicts if one.bound), key=lambda one: one.cost, default=None)
     parts = [_why(made, objective, unsure=unsure)]
     if holding is not None:

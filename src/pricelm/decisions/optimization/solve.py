@@ -90,6 +90,8 @@ def solve(problem: PricingProblem, config: SolverConfig = SolverConfig()) -> Sol
         return _infeasible(problem)
     choice = _rounded(problem, parts, dual.multipliers)
     value = problem.score(choice) if choice is not None else -np.inf
+    if not np.isfinite(value):
+        choice = None
     return _closed(problem, parts, dual, (choice, value), config)
 
 
