@@ -20,9 +20,11 @@ from pricelm.cli.keys import keys
 from pricelm.cli.models import models
 from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
+from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
+from pricelm.cli.stock import stock
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -48,6 +50,8 @@ for command in (
     demand,
     rules,
     optimize,
+    promote,
+    stock,
     demo,
     doctor,
 ):
