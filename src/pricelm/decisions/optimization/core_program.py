@@ -95,7 +95,7 @@ class Block:
 
     Parameters
     ----------
-    part : Part
+    part : Part or None
         Where they come from.
     unit, column : numpy.ndarray
         Unit of each column, and what it is called in the part, shape (c,).
@@ -107,7 +107,7 @@ class Block:
         How many there are.
     """
 
-    part: DensePart | JointPart | LinkedPart
+    part: DensePart | JointPart | LinkedPart | None
     unit: np.ndarray
     column: np.ndarray
     value: np.ndarray
@@ -174,6 +174,7 @@ def enter_columns(
     """Write the picked columns into a choice of all rows."""
     start, unit_start = 0, 0
     for block, at in zip(blocks, kept, strict=True):
+        assert block.part is not None
         own = picked[unit_start : unit_start + block.units] - start
         columns = block.column[at[own]]
         choice[block.part.rows] = (

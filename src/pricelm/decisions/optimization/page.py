@@ -77,9 +77,9 @@ def plan_page(
                 element(
                     "p",
                     "The objective a period, judged with its risk, against the price, all other prices as "
-                    "proposed. The band holds the prices that are nearly as good and keep the rules; red prices "
-                    "break a rule or are not sure enough to earn more; the ring is the current price, the dot "
-                    "the proposed one.",
+                    "proposed. The band holds the prices that are nearly as good and keep the rules; red "
+                    "ones break a rule or are not sure enough to earn more; the ring is the current price, "
+                    "the dot the proposed one.",
                     class_="lead",
                 ),
                 element("div", charts, class_="figures"),

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pricelm.core.errors import ConfigError
+from pricelm.decisions.optimization.core_program import Block
 from pricelm.decisions.optimization.dual import DualOutcome, minimize_dual
+from pricelm.decisions.optimization.mixture import mix_and_settle
 from pricelm.decisions.optimization.parts import DensePart
 from pricelm.decisions.optimization.problem import PricingProblem
 from pricelm.decisions.optimization.repair import fill_up, repair_choice
 
 _SAMPLE = 5_000
+# alternatives that are looked at together once shadow prices are known
+_NEAR = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +95,15 @@ def solve_blocks(
         return value - float(multipliers @ usage), value, usage
 
     start = _sampled(sample, limits, caps, products)
-    dual = minimize_dual(respond, limits, caps, start=start, tolerance=tolerance / 10)
+    dual = minimize_dual(respond, limits, caps, start=start, tolerance=tolerance / 100)
     if dual.unbounded:
         reason = "the limits on sums cannot be kept together by any prices"
         return StreamOutcome("infeasible", -np.inf, -np.inf, dual.multipliers, products, passes, reason)
-    excess = respond(dual.multipliers)[2] - limits
-    return _last_pass(blocks, sink, dual, (limits, caps, excess), (products, passes + 1), tolerance)
+    settled, used = _settle(blocks, dual.multipliers, limits, caps)
+    passes += 1
+    excess = used - limits
+    sums = limits, caps, excess
+    return _last_pass(blocks, sink, (dual, settled), sums, (products, passes + 1), tolerance)
 
 
 def _first_look(
@@ -142,22 +149,109 @@ def _sampled(
     return None if outcome.unbounded else outcome.multipliers
 
 
+def _settle(
+    blocks: Callable[[], Iterable[PricingProblem]],
+    multipliers: np.ndarray,
+    limits: np.ndarray,
+    caps: np.ndarray,
+) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Settle the products that are nearly tied at the shadow prices, all blocks together.
+
+    Returns
+    -------
+    settled : dict of int to (rows, columns)
+        By block, what these products take.
+    used : numpy.ndarray
+        Sums at the choice with them, shape (rules,).
+    """
+    near = _NearTies(len(limits))
+    used = np.zeros(len(limits))
+    for number, block in enumerate(blocks()):
+        used = used + near.look(number, block, multipliers)
+    if not len(limits) or not len(near.rows):
+        return {}, used
+    return near.settled(used, limits, caps)
+
+
+class _NearTies:
+    """The alternatives of all blocks that lie least below the best price of their product."""
+
+    def __init__(self, rules: int) -> None:
+        self.rows = np.zeros((0, 3), dtype=np.int64)
+        self.distance = np.zeros(0)
+        self.change = np.zeros((0, rules + 1))
+
+    def look(self, number: int, block: PricingProblem, multipliers: np.ndarray) -> np.ndarray:
+        """Remember the nearest alternatives of a block; return what its best prices use."""
+        part = DensePart(block, np.arange(len(block.prices)))
+        reduced = part.reduced(multipliers)
+        best = reduced.argmax(axis=1)
+        at = np.arange(len(best))
+        distance = reduced[at, best][:, None] - reduced
+        distance[at, best] = np.inf
+        flat = distance.ravel()
+        few = min(_NEAR, flat.size) - 1
+        chosen = np.flatnonzero(flat <= np.partition(flat, few)[few])
+        chosen = chosen[np.isfinite(flat[chosen])]
+        row, column = np.divmod(chosen, distance.shape[1])
+        gain = part.value[row, column] - part.value[row, best[row]]
+        used = part.usage[:, row, column] - part.usage[:, row, best[row]]
+        self.rows = np.concatenate([self.rows, np.column_stack([np.full(len(row), number), row, column])])
+        self.distance = np.concatenate([self.distance, flat[chosen]])
+        self.change = np.concatenate([self.change, np.column_stack([gain, used.T])])
+        if len(self.distance) > _NEAR:
+            keep = np.argpartition(self.distance, _NEAR)[:_NEAR]
+            self.rows, self.distance, self.change = self.rows[keep], self.distance[keep], self.change[keep]
+        return np.asarray(part.usage[:, at, best].sum(axis=1))
+
+    def settled(
+        self, used: np.ndarray, limits: np.ndarray, caps: np.ndarray
+    ) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], np.ndarray]:
+        """Choose among the alternatives so that the limits hold."""
+        units, unit = np.unique(self.rows[:, :2], axis=0, return_inverse=True)
+        homes = np.arange(len(units))
+        block = Block(
+            None,
+            np.concatenate([homes, unit.ravel()]),
+            np.concatenate([np.full(len(units), -1), self.rows[:, 2]]),
+            np.concatenate([np.zeros(len(units)), self.change[:, 0]]),
+            np.concatenate([np.zeros((len(limits), len(units))), self.change[:, 1:].T], axis=1),
+            np.zeros(len(units) + len(unit)),
+            np.concatenate([np.zeros(len(units)), self.distance]),
+            len(units),
+        )
+        room = 1e-9 * np.maximum(np.abs(limits), 1.0)
+        picked = mix_and_settle([block], limits - used, caps, room)
+        if picked is None:
+            return {}, used
+        moved = picked[block.column[picked] >= 0]
+        at = units[block.unit[moved]]
+        by_block = {
+            int(number): (at[at[:, 0] == number, 1], block.column[moved][at[:, 0] == number])
+            for number in np.unique(at[:, 0])
+        }
+        return by_block, used + block.usage[:, moved].sum(axis=1)
+
+
 def _last_pass(
     blocks: Callable[[], Iterable[PricingProblem]],
     sink: Callable[[int, np.ndarray], None],
-    dual: DualOutcome,
+    found: tuple[DualOutcome, dict[int, tuple[np.ndarray, np.ndarray]]],
     sums: tuple[np.ndarray, np.ndarray, np.ndarray],
     counts: tuple[int, int],
     tolerance: float,
 ) -> StreamOutcome:
     """Choose block by block; the first ones give way until the limits hold, the next take what is left."""
     limits, caps, excess = sums
+    dual, settled = found
     hard = np.isinf(caps)
     room = 1e-9 * np.maximum(np.abs(limits), 1.0)
     value = 0.0
     for number, block in enumerate(blocks()):
         part = DensePart(block, np.arange(len(block.prices)))
         choice = part.respond(dual.multipliers).choice
+        rows, columns = settled.get(number, (np.zeros(0, int), np.zeros(0, int)))
+        choice[rows] = columns
         at = np.arange(len(choice))
         before = part.usage[:, at, choice].sum(axis=1)
         moved = repair_choice(
