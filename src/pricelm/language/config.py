@@ -113,7 +113,7 @@ class TuningConfig:
     Examples
     --------
     >>> TuningConfig(method="lora").peak_learning_rate
-    0.001
+    0.002
     >>> TuningConfig.from_dict({"epochs": 5}).epochs
     5
     """

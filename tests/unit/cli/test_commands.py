@@ -236,8 +236,8 @@ def test_an_interrupted_training_says_how_to_go_on(
     assert result.exit_code == 130
     assert str(error) in result.stderr
     assert "pricelm train 'my listings.csv' --out m --seed 3" in result.stderr
-    monkeypatch.setattr("pricelm.services.predicting.predict_prices", stop)
-    result = run("predict", "m", "l.csv", "-o", "p.csv")
+    monkeypatch.setattr("pricelm.services.evaluating.evaluate_model", stop)
+    result = run("evaluate", "m", "l.csv")
     assert result.exit_code == 130 and "To go on" not in result.stderr
 
 

@@ -130,7 +130,7 @@ def test_the_command_shows_trials_verdict_and_what_is_next(
     assert done.exit_code == 0, done.output
     for said in (r"trial 0: \d\.\d{4}; best so far", r"left", r"(beats|did not beat) the preset"):
         assert re.search(said, " ".join(done.output.split())), said
-    assert "best.json" in done.stdout
+    assert "best.json" in "".join(done.stdout.split())
     assert ("--config" in done.stdout) == ("did not beat" not in " ".join(done.output.split()))
     again = run(*words, *ROLE_OPTIONS, "--json")
     document = json.loads(again.stdout)
