@@ -16,12 +16,14 @@ from typing import Any
 import pandas as pd
 import pytest
 import typer
+import yaml
 
 import pricelm
 from benchmarks.render import stale_files
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.main import app
 from pricelm.core import errors
+from pricelm.knowledge.kinds import KINDS, rule_from
 from pricelm.language.config import TuningConfig
 from pricelm.models.presets import PRESETS
 
@@ -147,6 +149,7 @@ def test_both_readmes_show_the_same_code() -> None:
         "docs/training.md",
         "docs/intervals.md",
         "docs/bundle.md",
+        "docs/decisions.md",
         "docs/api.md",
     ],
 )
@@ -198,6 +201,15 @@ def test_every_preset_is_documented_as_it_is() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| (\d+) \|", text, re.MULTILINE)
     shown = {name: (members, int(folds)) for name, members, folds in rows}
     assert shown == {name: (", ".join(p.members), p.tuned_copies) for name, p in PRESETS.items()}
+
+
+def test_every_kind_of_rule_is_documented_with_an_example() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`[^|]*`) \|", text, re.MULTILINE))
+    assert set(rows) == set(KINDS)
+    for kind, shown in rows.items():
+        settings = {**yaml.safe_load("{" + ", ".join(re.findall(r"`([^`]*)`", shown)) + "}")}
+        rule_from({"id": "r", "kind": kind, **settings})
 
 
 @pytest.mark.slow

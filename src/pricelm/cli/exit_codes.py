@@ -31,6 +31,7 @@ class ExitCode(IntEnum):
     MISSING_EXTRA = 5
     RESOURCES = 6
     STORE = 7
+    RULES = 8
     INTERRUPTED = 130
 
 
@@ -43,6 +44,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
     ExitCode.STORE: "the store of keys and model versions cannot be used",
+    ExitCode.RULES: "no prices keep the rules, or the rules contradict each other",
     ExitCode.INTERRUPTED: "interrupted; training and pricing go on when the same command runs again",
 }
 

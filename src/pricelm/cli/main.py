@@ -18,9 +18,11 @@ from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
 from pricelm.cli.keys import keys
 from pricelm.cli.models import models
+from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
 from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
+from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
 from pricelm.cli.stock import stock
 from pricelm.cli.train import train
@@ -46,6 +48,8 @@ for command in (
     serve,
     backbones,
     demand,
+    rules,
+    optimize,
     promote,
     stock,
     demo,

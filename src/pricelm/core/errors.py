@@ -8,7 +8,8 @@ Every message says what was expected, what came, and what to do::
     │   ├── LimitError                  a size, time or memory limit was passed
     │   └── SupportError                a price is outside the prices that demand is known for
     ├── ConfigError (ValueError)        an option or a combination of options is wrong
-    │   └── UnknownVersionError         the registry has no such model version
+    │   ├── UnknownVersionError         the registry has no such model version
+    │   └── RuleError                   a pricing rule is wrong, or names what is not there
     ├── BackboneError                   a pretrained model cannot be found or loaded
     ├── BundleError                     a saved model is broken or incomplete
     │   └── BundleVersionError          it was written by a later pricelm
@@ -55,6 +56,10 @@ class ConfigError(PricelmError, ValueError):
 
 class UnknownVersionError(ConfigError):
     """The model registry has no version of this number."""
+
+
+class RuleError(ConfigError):
+    """A pricing rule is wrong, or names a column that the products do not have."""
 
 
 class BackboneError(PricelmError):

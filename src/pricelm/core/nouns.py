@@ -144,3 +144,78 @@ class Quote:
     def to_dict(self) -> dict[str, Any]:
         """Return the quote as plain dictionaries, lists, strings and numbers."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule says about a price.
+
+    Parameters
+    ----------
+    rule_id, kind : str
+        Which rule.
+    satisfied : bool
+        Whether the price keeps it.
+    bound : bool
+        Whether it holds the price: the price stands at its limit, or would be another one without it.
+    slack : float
+        Distance to the limit in the unit of the rule, mostly currency; negative when broken.
+    message : str
+        The verdict in words.
+    cost : float, default 0
+        What the rule costs a period in the unit of the objective, mostly currency.
+    """
+
+    rule_id: str
+    kind: str
+    satisfied: bool
+    bound: bool
+    slack: float
+    message: str
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A proposed price with everything that speaks for it and binds it.
+
+    Parameters
+    ----------
+    sku : str
+        The product.
+    action : str
+        ``"raise"``, ``"lower"``, ``"hold"``, ``"test first"`` (outside the prices that demand is known for)
+        or ``"review"`` (no price keeps the rules).
+    current_price, proposed_price : float
+        In ``currency``.
+    price_low, price_high : float
+        Ends of the prices that are nearly as good and keep the rules.
+    units, revenue, margin : float
+        Expected a period at the proposed price; the margin is NaN where the cost is not known.
+    gain : float
+        Objective at the proposed price minus that at the current one, a period.
+    verdicts : tuple of Verdict
+        What the rules say about the proposed price.
+    rationale : str
+        Why this price, in a sentence.
+    currency : str, default ""
+        ISO 4217 code.
+    """
+
+    sku: str
+    action: str
+    current_price: float
+    proposed_price: float
+    price_low: float
+    price_high: float
+    units: float
+    revenue: float
+    margin: float
+    gain: float
+    verdicts: tuple[Verdict, ...] = ()
+    rationale: str = ""
+    currency: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recommendation as plain dictionaries, lists, strings and numbers."""
+        return asdict(self)

@@ -43,6 +43,15 @@ class DemandCurve(Protocol):
 
 
 @runtime_checkable
+class UncertainDemand(DemandCurve, Protocol):
+    """A demand curve that also tells how sure it is."""
+
+    def draws(self, prices: np.ndarray, n_draws: int = 200, seed: int = 0) -> np.ndarray:
+        """Return expected units under demand curves that the data allows, shape (n_draws, *prices.shape)."""
+        ...
+
+
+@runtime_checkable
 class TextScorer(Protocol):
     """Anything that gives texts a number, such as a sentiment or a price."""
 
