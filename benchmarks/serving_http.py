@@ -1,7 +1,8 @@
 """``python -m benchmarks.serving_http``: the service beside the model in process, and under overload.
 
 One worker serves an exported model; no text is remembered (``PRICELM_CACHED_TEXTS=0``) unless the row
-says so. The load generator sends at a constant rate and counts time from the intended departure (`load.py`).
+says so. The load generator sends at a constant rate and counts time from the intended departure
+(``load.py``).
 ``--peer NAME=PYTHON`` also serves the same model with BentoML or LitServe from another environment.
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 
 from tests.e2e.service_process import ServiceProcess
 
@@ -23,7 +24,10 @@ def test_no_request_breaks_the_service(fast_bundle: Path, tmp_path: Path) -> Non
         schema = schemathesis.openapi.from_url(f"{service.address}/openapi.json")
         operations = [one.ok() for one in schema.get_all_operations()]
         assert len(operations) >= 20
-        each = -(-REQUESTS // len(operations))
+        # an operation without input is asked once or twice; the others share the requests
+        each = -(
+            -REQUESTS // sum(any(True for _ in one.iter_parameters()) or bool(one.body) for one in operations)
+        )
         for operation in operations:
             for mode in schemathesis.GenerationMode:
 
@@ -44,8 +48,11 @@ def test_no_request_breaks_the_service(fast_bundle: Path, tmp_path: Path) -> Non
                         assert response.headers["content-type"] == ["application/problem+json"]
                         assert response.json()["detail"]
 
-                send()
+                try:
+                    send()
+                except Unsatisfiable:  # without input nothing can be wrong with it
+                    assert mode == schemathesis.GenerationMode.NEGATIVE, operation.label
         assert service.process.poll() is None
-    assert sum(statuses.values()) >= 0.5 * REQUESTS
+    assert sum(statuses.values()) >= 0.8 * REQUESTS, statuses
     assert statuses[200] > 0.1 * REQUESTS
     assert statuses[422] > 0.05 * REQUESTS, statuses

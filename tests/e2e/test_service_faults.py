@@ -43,6 +43,13 @@ def second_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model.save(tmp_path_factory.mktemp("second") / "model")
 
 
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
+
+
 def connect(service: ServiceProcess) -> socket.socket:
     where = urlsplit(service.address)
     return socket.create_connection((where.hostname, where.port), timeout=30)
@@ -154,7 +161,7 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(fast_bundle: Path, 
         parent = psutil.Process(service.process.pid)
 
         def workers() -> set[int]:
-            return {one.pid for one in parent.children() if "spawn_main" in " ".join(one.cmdline())}
+            return {one.pid for one in parent.children() if is_worker(one)}
 
         wait_until(lambda: len(workers()) == 2)
         before = workers()

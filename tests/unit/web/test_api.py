@@ -21,6 +21,7 @@ import pytest
 
 import pricelm
 from pricelm import PriceModel, load_model
+from pricelm.models.shop_bands import ShopBands
 from pricelm.services.model_registry import ModelRegistry
 from pricelm.services.service_keys import Caller, Role, add_key, list_keys, revoke_key
 from pricelm.web.api.guard import Guard
@@ -102,6 +103,22 @@ def test_what_is_asked_for_is_given(client: Client, fast_bundle: Path) -> None:
         assert "no text" in empty["reason"]
         assert bare["quotes"][0]["interval"] is None
         assert bare["quotes"][0]["comparables"] == []
+
+    run(body)
+
+
+def test_a_band_is_named_where_the_model_knows_them(client: Client, tmp_path: Path) -> None:
+    async def body() -> None:
+        bands = ShopBands(("cheap", "dear"), (30.0,))
+        model = PriceModel("fast", columns=dict(ROLE_NAMES), bands=bands).fit(listings_frame(100))
+        heavy = {"title": "black marble sofa no 7", "weight_kg": 45.0}
+        request = {"listings": [{"title": "red plastic cup no 5", "weight_kg": 0.5}, heavy], "band": True}
+        async with client(bundle=model.save(tmp_path / "banded")) as http:
+            cheap, dear = (await http.post("/v1/quotes", json=request)).json()["quotes"]
+            bare = (await http.post("/v1/quotes", json={"listings": [heavy]})).json()["quotes"][0]
+        assert cheap["band"] == {"name": "cheap", "lower": 0.0, "upper": 30.0}
+        assert dear["band"] == {"name": "dear", "lower": 30.0, "upper": None}
+        assert bare["band"] is None
 
     run(body)
 

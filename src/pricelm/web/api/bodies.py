@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from pricelm.core.nouns import Quote, WordEffect
+from pricelm.core.nouns import PriceBand, Quote, WordEffect
 
 MOST_LISTINGS = 1000
 MOST_EXPLAINED = 20
@@ -53,6 +53,9 @@ class QuotesRequest(BaseModel):
     listings: Listings
     interval: bool = Field(True, description="give the price interval")
     confidence_level: Level | None = Field(None, description="another level than the model's own")
+    band: bool = Field(
+        False, description="name the shop's price band, where the model knows the shop's bands"
+    )
     comparables: int = Field(0, ge=0, le=20, description="similar known listings with each")
     model_version: int | None = Field(
         None,
@@ -68,6 +71,14 @@ class Interval(BaseModel):
     lower: float
     upper: float
     confidence_level: float
+
+
+class Band(BaseModel):
+    """One of the price bands that a shop sorts its goods into."""
+
+    name: str
+    lower: float
+    upper: float | None = Field(description="the least price that is too much for it; null for the last band")
 
 
 class KnownListing(BaseModel):
@@ -88,6 +99,7 @@ class QuoteAnswer(BaseModel):
     predicted_price: float | None
     currency: str
     interval: Interval | None = None
+    band: Band | None = None
     abstained: bool = Field(description="whether a person should look")
     reason: str = Field(description="why; empty if it did not abstain")
     comparables: list[KnownListing] = Field(default_factory=list)
@@ -226,7 +238,7 @@ class Condition(BaseModel):
     reason: str = ""
 
 
-def quote_answer(quote: Quote, version: int, *, interval: bool) -> dict[str, Any]:
+def quote_answer(quote: Quote, version: int, *, interval: bool, band: bool) -> dict[str, Any]:
     """Write a quote for JSON, which knows no infinity and no NaN.
 
     Plain dictionaries: a thousand quotes need no second check of what the model just made.
@@ -243,11 +255,18 @@ def quote_answer(quote: Quote, version: int, *, interval: bool) -> dict[str, Any
             if shown
             else None
         ),
+        "band": _band(quote.band) if band else None,
         "abstained": estimate.abstained,
         "reason": estimate.reason,
         "comparables": [vars(one) for one in quote.comparables],
         "model_version": version,
     }
+
+
+def _band(band: PriceBand | None) -> dict[str, Any] | None:
+    if band is None:
+        return None
+    return {"name": band.name, "lower": band.lower, "upper": finite(band.upper)}
 
 
 def explanation_answer(quote: Quote, words: tuple[WordEffect, ...], version: int) -> dict[str, Any]:

@@ -52,7 +52,12 @@ async def quotes(
     for _, version in answers:
         metrics.quotes.labels(str(version)).inc()
     return JSONResponse(
-        {"quotes": [bodies.quote_answer(q, version, interval=body.interval) for q, version in answers]}
+        {
+            "quotes": [
+                bodies.quote_answer(quote, version, interval=body.interval, band=body.band)
+                for quote, version in answers
+            ]
+        }
     )
 
 
