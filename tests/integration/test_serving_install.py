@@ -96,4 +96,8 @@ def test_the_core_install_quotes_from_an_export(
         np.testing.assert_allclose(said[precision], here, rtol=1e-4)
     np.testing.assert_allclose(said["fp32"], model.predict(new), rtol=1e-4)
     assert said["comparables"] == 3
+    by_command = json.loads(
+        run(interpreter, "-m", "pricelm", "quote", exported, "--title", new["name"][0], "--json")
+    )
+    assert by_command["estimate"]["predicted_price"] > 0
     assert said["plain"].startswith("BundleError") and "pricelm export" in said["plain"]

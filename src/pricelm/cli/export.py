@@ -44,7 +44,7 @@ def export(
         return
     console = stdout_console()
     copies = "1 tuned copy" if result.copies == 1 else f"{result.copies} tuned copies"
-    console.print(Text(f"The language model ({copies}) was exported and says what it says in torch."))
+    console.print(Text(f"The language model ({copies}) was exported. Beside torch:"))
     console.print(_table(result))
     console.print(places_view({"export": result.folder}))
 

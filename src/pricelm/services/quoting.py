@@ -16,8 +16,9 @@ from pricelm.core.errors import ConfigError, ReadError
 from pricelm.core.nouns import Quote
 from pricelm.core.protocols import Progress, Silence
 from pricelm.explanation.words import explain_words
-from pricelm.models.bundle import load_model
 from pricelm.models.price_model import PriceModel
+from pricelm.services.predictors import open_predictor
+from pricelm.serving.options import ServingOptions
 
 # What a seller says of a new product; the rest of the roles are not read to price it.
 DESCRIBING_ROLES = ("title", "brand", "category", "description", "condition")
@@ -75,7 +76,7 @@ def quote_listing(request: QuoteRequest, progress: Progress = Silence()) -> Quot
     if request.comparables < 0:
         raise ConfigError(f"expected 0 comparables or more, got {request.comparables}")
     progress.start(f"loading {request.model.name}", 0)
-    model = load_model(request.model, image_root=request.image_root)
+    model = open_predictor(request.model, ServingOptions(image_root=request.image_root)).model
     progress.start("pricing", 0)
     listing = listing_frame(request.facts, model.columns_)
     return quote_listings(model, listing, comparables=request.comparables, explain=request.explain)[0]
