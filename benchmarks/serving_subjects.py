@@ -38,8 +38,10 @@ def naive_scorer(copy: Path, max_length: int = _MAX_LENGTH) -> Scorer:
     """
     import torch
     from safetensors.torch import load_file
-    from transformers import AutoModel, PreTrainedTokenizerFast
+    from transformers import AutoModel, PreTrainedTokenizerFast, logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     description = json.loads((copy / "language.json").read_text(encoding="utf-8"))
     mean, std = description["target"]["mean"], description["target"]["std"]
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(copy / "tokenizer.json"), pad_token="[PAD]")  # noqa: S106

@@ -31,7 +31,11 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
         # a node that was killed shall be missed after seconds, and one that is slow shall not
-        noticing = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+        noticing = {
+            "health_check_period_ms": 1000,
+            "health_check_failure_threshold": 3,
+            "worker_register_timeout_seconds": 300,
+        }
         import ray
         from ray.cluster_utils import Cluster
 

@@ -19,8 +19,10 @@ from pricelm.cli.failures import Commands
 from pricelm.cli.keys import keys
 from pricelm.cli.models import models
 from pricelm.cli.predict import predict
+from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
 from pricelm.cli.serve import serve
+from pricelm.cli.stock import stock
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -44,6 +46,8 @@ for command in (
     serve,
     backbones,
     demand,
+    promote,
+    stock,
     demo,
     doctor,
 ):

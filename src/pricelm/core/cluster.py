@@ -40,7 +40,7 @@ def ray_cluster(progress: Progress) -> Iterator[int]:
     ours = not ray.is_initialized()
     if ours:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        progress.start("connecting to Ray", 0)
+        progress.say("connecting to Ray")
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         machines = sum(node["Alive"] for node in ray.nodes())

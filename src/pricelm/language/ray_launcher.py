@@ -123,9 +123,7 @@ class _Run(threading.Thread):
             return found
         if self.error is None:
             return TrainingStopped(f"training was interrupted after its last step; {again}")
-        return TrainingStopped(
-            f"training processes were lost {_MOST_LOSSES + 1} times ({self.error}); {again}"
-        )
+        return TrainingStopped(f"Ray gave up the training ({self.error}); {again}")
 
     def _left_failure(self) -> PricelmError | None:
         found = (read_failure(self._folder, rank) for rank in range(self._processes))

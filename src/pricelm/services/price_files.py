@@ -14,7 +14,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -111,7 +111,8 @@ class PriceDraft:
                 self._remember_columns(path)
             except _NO_DRAFT as error:
                 raise ReadError(f"{path}: expected a draft of prices, got {error}; remove it") from error
-        self._file: IO[bytes] = path.open("ab")
+        # without a buffer, which would try once more to write to a full disk when it is closed
+        self._file = path.open("ab", buffering=0)
 
     def append(self, frame: pd.DataFrame) -> int:
         """Write the rows of a frame to the disk and return the size of the draft, in bytes.
@@ -127,8 +128,9 @@ class PriceDraft:
             block = self._text(frame).encode("utf-8", errors="replace")
             if self._form.zipped:
                 block = gzip.compress(block, mtime=0)
-        self._file.write(block)
-        self._file.flush()
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         return self._file.tell()
 

@@ -60,7 +60,7 @@ def priced_on_ray(job: PricingJob, progress: Progress, finished: Sequence[str] =
         What reading or pricing raised, wherever it was.
     """
     job = _anywhere(job)
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     with ray_cluster(progress), DataContext.current(_context()):
         dataset = ray.data.read_datasource(
             _Listings(partial(_read_rows, job, tuple(finished), Path.cwd())),

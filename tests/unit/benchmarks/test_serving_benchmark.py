@@ -56,7 +56,7 @@ def test_a_command_scores_other_texts_in_every_round() -> None:
     texts = list("abcdef")
     assert len(serving_subjects.answer("latency 3", score, texts, 0)) == 3
     assert serving_subjects.answer("throughput 8", score, texts, 2) > 0
-    assert seen == [["a"], ["b"], ["c"], list("efabcdef")]
+    assert seen == [["a"], ["b"], ["c"], list("cdefabcd")]
     assert serving_subjects.answer("predict", score, texts, 5) == [0.0] * 6
 
 

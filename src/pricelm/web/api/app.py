@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import multiprocessing
 import signal
 from collections.abc import AsyncIterator
 from typing import Any
@@ -101,10 +101,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
 async def _follow(app: FastAPI, follow: Any) -> None:
     settings: ServiceSettings = app.state.settings
     was_lost = False
-    parent = os.getppid()
+    # not the number of the parent process: it may have gone, and the number with it, before this is reached
+    supervisor = multiprocessing.parent_process()
     while True:
         await asyncio.sleep(settings.poll_seconds)
-        if settings.workers > 1 and os.getppid() != parent:
+        if supervisor is not None and not supervisor.is_alive():
             # nobody would ever stop or replace this worker again
             _LOG.error("supervisor gone", extra={"reason": "this worker stops too"})
             signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,73 @@
+"""`pricelm stock` and `pricelm promote` from file to table and document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from typer.testing import CliRunner
+
+from pricelm.cli.main import app
+from pricelm.decisions.demand import Confounding, DemandEstimate, DemandModel, ElasticityCurve
+from tests.unit.decisions.test_promotion import drawn_panel
+
+PRODUCTS = """sku,units,price,unit_cost,lead_time_days,on_hand
+tea,50,4,2,14,90
+hat,5,3,4,7,2
+<b>cup,oops,3,1,7,2
+tea,50,4,2,14,90
+"""
+
+
+def test_stock_writes_table_document_and_page_and_names_refusals(tmp_path: Path) -> None:
+    products, out = tmp_path / "products.csv", tmp_path / "stock.csv"
+    products.write_text(PRODUCTS)
+    page = tmp_path / "stock.html"
+    words = ["stock", str(products), "-o", str(out), "--report", str(page)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "4 products: 1 to order now" in done.stdout and "repeated product: 1 refused" in done.stdout
+    table = pd.read_csv(out)
+    assert table["order_now"].tolist() == [True, False, False, False]
+    assert [str(text).split(":")[0] for text in table["refusal"][1:]] == [
+        "costs above prices",
+        "no demand",
+        "repeated product",
+    ]
+    assert json.loads(out.with_suffix(".json").read_text())["plans"][0]["sku"] == "tea"
+    assert "&lt;b&gt;cup" in page.read_text(encoding="utf-8")
+    assert CliRunner().invoke(app, ["stock", str(products), "-o", str(products)]).exit_code == 2
+
+
+def test_stock_follows_demand_at_the_chosen_price(tmp_path: Path) -> None:
+    curve = ElasticityCurve("tea", 4.0, 50.0, -2.0, 0.1, 0.05, 3.0, 5.0)
+    model = DemandModel(
+        [DemandEstimate("tea", "", "instruments", "", curve, -2.2, -1.8, 0.9, Confounding("not tested"))]
+    )
+    model.save(tmp_path / "demand.json")
+    levels = []
+    for price in (4, 5, 9):
+        (tmp_path / "p.csv").write_text(f"sku,price,unit_cost,lead_time_days\ntea,{price},2,7\n")
+        words = ["stock", str(tmp_path / "p.csv"), "-o", str(tmp_path / "o.csv"), "--json"]
+        done = CliRunner().invoke(app, [*words, "--demand", str(tmp_path / "demand.json")])
+        levels.append(json.loads(done.stdout)["rows"][0])
+    assert levels[0]["order_quantity"] == 50.0 and levels[1]["order_quantity"] == 32.0
+    assert "test first" in levels[2]["refusal"].lower()
+
+
+def test_promote_measures_and_plans(tmp_path: Path) -> None:
+    rows = drawn_panel().rows
+    dates = pd.Timestamp("2023-01-02") + pd.to_timedelta(7 * rows["period"], unit="D")
+    columns = ["sku", "store", "category", "price", "units", "promo", "unit_cost"]
+    rows.assign(date=dates)[["date", *columns]].to_csv(tmp_path / "sales.csv", index=False)
+    out = tmp_path / "campaigns.csv"
+    words = ["promote", str(tmp_path / "sales.csv"), "-o", str(out), "--budget", "900", "--length", "3"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "6 campaigns measured, 0 refused" in done.stdout
+    table = pd.read_csv(out)
+    assert table["start"][0] == "2023-05-22" and (table["uplift_low"] > 0).all()
+    stored = json.loads(out.with_suffix(".json").read_text())
+    assert stored["calendar"] and stored["calendar_totals"]["spent"] <= 900
+    assert stored["calendar"][0]["week"] >= "2024-05-06"
