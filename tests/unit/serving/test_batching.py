@@ -150,7 +150,7 @@ def test_the_pace_is_found_where_batches_differ_in_size(fixed: float, per_token:
     sizes = np.random.default_rng(seed).integers(10, 4000, 60)
     for size in sizes:
         pace.learn(int(size), fixed + per_token * float(size))
-    if 0.2 <= per_token / ((fixed + per_token * sizes.mean()) / sizes.mean()):
+    if per_token / ((fixed + per_token * sizes.mean()) / sizes.mean()) >= 0.2:
         assert pace.seconds(2, 5000) == pytest.approx(2 * fixed + 5000 * per_token, rel=0.15)
 
 
