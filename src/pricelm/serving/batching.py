@@ -23,7 +23,9 @@ from pricelm.core.errors import ConfigError, DeadlinePassed, Overloaded
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
-_WEIGHT_OF_LATEST = 0.3
+_MEMORY = 0.9
+_LEAST_SPREAD = 0.1
+_LEAST_SHARE_OF_TOKENS = 0.2
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,39 @@ class _Request(Generic[Row, Result]):
     left: int
     taken: int = 0
     results: list[Result] = field(default_factory=list)
+
+
+class _Pace:
+    """What batches of late took: a fixed part and a part for each token.
+
+    By tokens a second alone, a service that has only seen lone requests would take itself for much
+    slower than it is in large batches, and refuse what it could well do.
+    """
+
+    def __init__(self) -> None:
+        self._weight = self._tokens = self._seconds = self._squares = self._products = 0.0
+
+    def learn(self, tokens: int, seconds: float) -> None:
+        """Take one batch into account; older ones count less and less."""
+        new = (1.0, tokens, seconds, tokens * tokens, tokens * seconds)
+        old = (self._weight, self._tokens, self._seconds, self._squares, self._products)
+        self._weight, self._tokens, self._seconds, self._squares, self._products = (
+            _MEMORY * before + value for before, value in zip(old, new, strict=True)
+        )
+
+    def seconds(self, batches: int, tokens: int) -> float:
+        """Estimate the time of some batches that have so many tokens together; 0 before the first."""
+        if self._tokens <= 0:
+            return 0.0
+        mean_tokens, mean_seconds = self._tokens / self._weight, self._seconds / self._weight
+        highest = mean_seconds / mean_tokens
+        spread = self._squares / self._weight - mean_tokens**2
+        together = self._products / self._weight - mean_tokens * mean_seconds
+        # batches of one size say nothing of how a larger one would do: then half of it counts as fixed
+        known = spread > (_LEAST_SPREAD * mean_tokens) ** 2
+        slope = together / spread if known else highest / 2
+        slope = min(max(slope, _LEAST_SHARE_OF_TOKENS * highest), highest)
+        return batches * (mean_seconds - slope * mean_tokens) + tokens * slope
 
 
 _Part: TypeAlias = tuple[_Request[Row, Result], range]
@@ -130,7 +165,7 @@ class TokenBatcher(Generic[Row, Result]):
         self._unfinished: list[_Request[Row, Result]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pricelm-batch")
         self._worker: asyncio.Task[None] | None = None
-        self._tokens_per_second: float | None = None
+        self._pace = _Pace()
         self._running_tokens = 0
         self._closing = False
         self.counts = BatchCounts()
@@ -150,10 +185,10 @@ class TokenBatcher(Generic[Row, Result]):
 
         Every request before it has one turn first, and a turn is one batch at most.
         """
-        if self._tokens_per_second is None:
-            return 0.0
-        turns = sum(min(request.left, self._limits.batch_tokens) for request in self._in_line())
-        return (self._running_tokens + turns) / self._tokens_per_second
+        budget = self._limits.batch_tokens
+        turns = sum(min(request.left, budget) for request in self._in_line())
+        running = self._pace.seconds(1, self._running_tokens) if self._running_tokens else 0.0
+        return running + self._pace.seconds(-(-turns // budget), turns)
 
     async def submit(
         self, rows: Sequence[Row], tokens: Sequence[int], timeout_seconds: float | None = None
@@ -313,9 +348,6 @@ class TokenBatcher(Generic[Row, Result]):
     def _measure(self, rows: int, tokens: int, seconds: float) -> None:
         self.counts.batches += 1
         self.counts.rows += rows
-        if seconds > 0 and tokens > 0:
-            speed = tokens / seconds
-            known = self._tokens_per_second
-            self._tokens_per_second = speed if known is None else known + _WEIGHT_OF_LATEST * (speed - known)
+        self._pace.learn(tokens, seconds)
         if self._observe is not None:
             self._observe(rows, tokens, seconds)

@@ -170,6 +170,8 @@ def open_session(file: Path, threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # threads that spin while they wait take the cores from the rest of a service
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # warnings go to stderr and speak of the optimizer's own doings
     try:

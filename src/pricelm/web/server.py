@@ -55,6 +55,15 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         os.environ[FOLDER_VARIABLE] = shared
     metrics = _logs_with_metrics(settings)
     version = prepare_service(settings, bundle)
+    if bundle is not None and version.bundle != bundle.resolve():
+        _LOG.warning(
+            "another version is active",
+            extra={
+                "version": version.version,
+                "reason": f"the store knows {bundle} and has {version.bundle} active; "
+                "'pricelm models promote' changes that",
+            },
+        )
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(

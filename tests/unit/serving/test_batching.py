@@ -7,12 +7,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pricelm.core.errors import ConfigError, DeadlinePassed, Overloaded
-from pricelm.serving.batching import BatchLimits, TokenBatcher
+from pricelm.serving.batching import BatchLimits, TokenBatcher, _Pace
 
 
 class Model:
@@ -124,22 +125,43 @@ def test_the_queue_is_bounded_and_says_when_to_come_again() -> None:
         batcher = TokenBatcher(model, limits, clock=clock)
         first = asyncio.create_task(batcher.submit([0], [100]))
         await model.begun()
-        clock.now += 1.0  # 100 tokens a second
+        clock.now += 1.0  # half a second a batch and 5 ms a token, while there is one size only
         model.let_go()
         await first
         running = asyncio.create_task(batcher.submit([1], [100]))
         await model.begun()
         waiting = [asyncio.create_task(batcher.submit([n], [60])) for n in (2, 3)]
         await asyncio.sleep(0)
-        with pytest.raises(Overloaded, match=r"would be 2.2 s") as caught:
+        with pytest.raises(Overloaded, match=r"would be 2.6 s") as caught:
             await batcher.submit([9], [1])
-        assert caught.value.retry_after_seconds == pytest.approx(2.2)
+        assert caught.value.retry_after_seconds == pytest.approx(2.6)
         assert batcher.counts.refused == 1
         model.let_go(5)
         assert await asyncio.gather(running, *waiting) == [[2], [4], [6]]
         await batcher.close()
 
     run(body)
+
+
+@given(fixed=st.floats(0.001, 0.1), per_token=st.floats(1e-5, 1e-3), seed=st.integers(0, 100))
+def test_the_pace_is_found_where_batches_differ_in_size(fixed: float, per_token: float, seed: int) -> None:
+    pace = _Pace()
+    assert pace.seconds(3, 1000) == 0.0
+    sizes = np.random.default_rng(seed).integers(10, 4000, 60)
+    for size in sizes:
+        pace.learn(int(size), fixed + per_token * float(size))
+    if per_token / ((fixed + per_token * sizes.mean()) / sizes.mean()) >= 0.2:
+        assert pace.seconds(2, 5000) == pytest.approx(2 * fixed + 5000 * per_token, rel=0.15)
+
+
+def test_lone_requests_do_not_make_it_look_slow() -> None:
+    """200 lone ones of 50 tokens in 20 ms: ten of them in one batch are not thought to take 200 ms."""
+    pace = _Pace()
+    for _ in range(200):
+        pace.learn(50, 0.02)
+    assert pace.seconds(1, 500) == pytest.approx(0.01 + 0.1)
+    pace.learn(500, 0.05)
+    assert pace.seconds(1, 500) < 0.06
 
 
 def test_memory_is_bounded_before_the_speed_is_known() -> None:

@@ -40,12 +40,16 @@ class PlainLines(logging.Formatter):
             parts = [
                 f"{document.get('method')} {document.get('route')} {document.get('status')}",
                 f"{seconds * 1000:.1f} ms",
-                *(f"{document[name]} {name}" for name in ("listings",) if name in document),
+                *([_counted(document["listings"])] if "listings" in document else []),
                 *(f"{document[name]}" for name in ("caller", "reason") if name in document),
             ]
             return f"{time}  {'  '.join(parts)}"
         rest = "  ".join(f"{name} {document[name]}" for name in _FIELDS if name in document)
         return f"{time}  {document['event']}  {rest}".rstrip()
+
+
+def _counted(listings: int) -> str:
+    return f"{listings:,} listing{'' if listings == 1 else 's'}"
 
 
 class CarefulHandler(logging.StreamHandler[TextIO]):
