@@ -139,7 +139,8 @@ def _sqlite(url: str, file: str | None) -> Engine:
         # read the old state first; with its own handling off, "begin" below means what it says.
         connection.isolation_level = None
         connection.execute("pragma journal_mode=wal")
-        connection.execute("pragma synchronous=normal")
+        # what somebody approved must outlive a power cut, and such changes are few
+        connection.execute("pragma synchronous=full")
         connection.execute("pragma foreign_keys=on")
 
     @event.listens_for(engine, "begin")
