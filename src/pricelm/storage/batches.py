@@ -46,8 +46,8 @@ class Batch(Base):
 class RecommendationRow(Base):
     """One proposed price and where it stands.
 
-    ``state`` is ``open``, ``approved``, ``rejected``, ``applying``, ``applied``, ``stale`` (the price in force
-    was another one when it was to be applied) or ``rolled back``.
+    ``state`` is ``open``, ``approved``, ``rejected``, ``applying``, ``applied``, ``stale`` (the price in
+    force was another one when it was to be applied) or ``rolled back``.
     """
 
     __tablename__ = "recommendations"
