@@ -84,8 +84,8 @@ def verify_audit(store_url: str, known_end: str | None = None) -> AuditReport:
     store_url : str
         The store.
     known_end : str, optional
-        What an earlier check gave as ``end``: the log must still hold that entry. Somebody who can write to the
-        database could write all of it anew; against a hash that is kept elsewhere even that shows.
+        What an earlier check gave as ``end``: the log must still hold that entry. Somebody who can write to
+        the database could write all of it anew; against a hash that is kept elsewhere even that shows.
 
     Returns
     -------

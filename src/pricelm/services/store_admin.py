@@ -133,9 +133,9 @@ def store_status(store_url: str) -> StoreStatus:
 def back_up_store(store_url: str, folder: Path, progress: Progress = Silence()) -> Backup:
     """Write a backup of one moment while the store is in use.
 
-    A SQLite store is copied through SQLite's own online backup; of PostgreSQL each table becomes a file of JSON
-    lines, read in one transaction, which can be restored into either database. A manifest holds the hash of
-    every file.
+    A SQLite store is copied through SQLite's own online backup; of PostgreSQL each table becomes a file of
+    JSON lines, read in one transaction. Either can be restored into either database. A manifest holds the hash
+    of every file.
 
     Parameters
     ----------

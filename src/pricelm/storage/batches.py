@@ -35,7 +35,7 @@ class Batch(Base):
     created: Mapped[datetime] = mapped_column(UtcTime, index=True)
     actor: Mapped[str] = mapped_column(String(120))
     snapshot: Mapped[str] = mapped_column(ForeignKey("documents.sha256"))
-    rules_version: Mapped[int | None] = mapped_column(ForeignKey("rule_versions.version"))
+    rules: Mapped[str | None] = mapped_column(ForeignKey("documents.sha256"))
     model_version: Mapped[int | None] = mapped_column(ForeignKey("model_versions.version"))
     currency: Mapped[str] = mapped_column(String(3))
     recommendations: Mapped[int] = mapped_column(Integer)

@@ -124,6 +124,11 @@ def changing_registry(store: Store) -> Iterator[RegistryDraft]:
         yield RegistryDraft(session)
 
 
+def active_version(session: Session) -> ModelVersion | None:
+    """Return the version that answers, or None."""
+    return session.scalar(select(ModelVersion).where(ModelVersion.state == "active"))
+
+
 def all_versions(store: Store) -> list[ModelVersion]:
     """Return every version, newest first."""
     with store.reading() as session:

@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("created", _TIME, nullable=False),
         sa.Column("actor", sa.String(120), nullable=False),
         sa.Column("snapshot", sa.String(64), nullable=False),
-        sa.Column("rules_version", sa.Integer(), nullable=True),
+        sa.Column("rules", sa.String(64), nullable=True),
         sa.Column("model_version", sa.Integer(), nullable=True),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("recommendations", sa.Integer(), nullable=False),
@@ -53,9 +53,7 @@ def upgrade() -> None:
             ["model_version"], ["model_versions.version"], name="fk_batches_model_version_model_versions"
         ),
         sa.ForeignKeyConstraint(["snapshot"], ["documents.sha256"], name="fk_batches_snapshot_documents"),
-        sa.ForeignKeyConstraint(
-            ["rules_version"], ["rule_versions.version"], name="fk_batches_rules_version_rule_versions"
-        ),
+        sa.ForeignKeyConstraint(["rules"], ["documents.sha256"], name="fk_batches_rules_documents"),
     )
     op.create_index("ix_batches_created", "batches", ["created"])
     op.create_table(
