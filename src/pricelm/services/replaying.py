@@ -147,8 +147,8 @@ def _replay(store_url: str, number: int, sku: str | None, recommendation: int | 
 def compare(recorded: Mapping[str, Any], replayed: Mapping[str, Any] | None) -> list[Difference]:
     """Return where a recommendation differs from one that was made again.
 
-    Prices have to be equal to the ten-thousandth; measures to one part in a million, since other processors add in
-    another order. What an explanation says follows from them and may be worded anew.
+    Prices have to be equal to the ten-thousandth; measures to one part in a million, since other processors
+    add in another order. What an explanation says follows from them and may be worded anew.
     """
     sku = str(recorded["sku"])
     if replayed is None:

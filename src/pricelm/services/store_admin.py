@@ -134,8 +134,8 @@ def back_up_store(store_url: str, folder: Path, progress: Progress = Silence()) 
     """Write a backup of one moment while the store is in use.
 
     A SQLite store is copied through SQLite's own online backup; of PostgreSQL each table becomes a file of
-    JSON lines, read in one transaction. Either can be restored into either database. A manifest holds the hash
-    of every file.
+    JSON lines, read in one transaction. Either can be restored into either database. A manifest holds the
+    hash of every file.
 
     Parameters
     ----------

@@ -214,15 +214,15 @@ def finish_delivery(session: Session, delivery: int) -> bool:
     return True
 
 
-def abandon_pending(session: Session, delivery: int) -> list[int]:
-    """Give up what has not arrived; return the recommendations that it was for."""
+def abandon_pending(session: Session, delivery: int) -> tuple[list[int], int]:
+    """Give up what has not arrived; return the recommendations that it was for, and how many prices."""
     query = select(PriceChange).where(PriceChange.delivery == delivery, PriceChange.state == "pending")
     rows = list(session.scalars(query.with_for_update()))
     for row in rows:
         # the key is free again for another try
         row.state, row.key = "abandoned", f"abandoned {row.change}"
     session.flush()
-    return [row.recommendation for row in rows if row.recommendation is not None]
+    return [row.recommendation for row in rows if row.recommendation is not None], len(rows)
 
 
 def delivered_changes(
@@ -259,6 +259,20 @@ def delivered_changes(
     return list(session.scalars(query.order_by(row.change)))
 
 
+def standing_changes(session: Session, skus: Sequence[str]) -> dict[str, int]:
+    """Return the newest change of each product that was applied and not taken back."""
+    row = PriceChange
+    query = (
+        select(row.sku, func.max(row.change))
+        .where(row.state == "delivered", row.kind == "apply", row.undone_by.is_(None))
+        .group_by(row.sku)
+    )
+    found: dict[str, int] = {}
+    for chunk in chunked(skus):
+        found |= {sku: change for sku, change in session.execute(query.where(row.sku.in_(chunk)))}  # noqa: C416
+    return found
+
+
 def mark_undone(session: Session, undoing: dict[str, int], undone: Iterable[PriceChange]) -> None:
     """Write down which change took back which: ``undoing`` is the change of each product."""
     for row in undone:
@@ -277,14 +291,14 @@ def count_pending(session: Session) -> int:
     return session.scalar(select(func.count()).where(PriceChange.state == "pending")) or 0
 
 
-def key_numbers(session: Session, delivery: int) -> dict[str, int]:
+def change_numbers(session: Session, delivery: int) -> dict[str, int]:
     """Return the change of each product of a delivery."""
     query = select(PriceChange.sku, PriceChange.change).where(PriceChange.delivery == delivery)
     return {row.sku: row.change for row in session.execute(query)}
 
 
-def abandoned_keys(session: Session, delivery: int) -> None:
-    """Drop the marks of changes that an abandoned rollback was to undo."""
+def clear_undone(session: Session, delivery: int) -> None:
+    """Forget that the changes were taken back which an abandoned rollback was to take back."""
     session.execute(
         update(PriceChange)
         .where(
