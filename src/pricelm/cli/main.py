@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 import pricelm
+from pricelm.cli.apply import apply, rollback
+from pricelm.cli.audit import audit
 from pricelm.cli.backbones import backbones
+from pricelm.cli.batch import batch
 from pricelm.cli.compare import compare
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
@@ -22,9 +25,11 @@ from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
 from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
+from pricelm.cli.replay import replay
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
 from pricelm.cli.stock import stock
+from pricelm.cli.store import store
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -50,12 +55,18 @@ for command in (
     demand,
     rules,
     optimize,
+    apply,
+    rollback,
+    replay,
     promote,
     stock,
     demo,
     doctor,
 ):
     app.command()(command)
+app.add_typer(batch, name="batch")
+app.add_typer(store, name="store")
+app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 
