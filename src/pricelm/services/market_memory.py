@@ -75,7 +75,7 @@ class LoadResult:
 
 
 def load_market(store_url: str, request: LoadRequest, progress: Progress = Silence()) -> LoadResult:
-    """Read listings, observations or sales into a store, by chunks; reading the same file again changes nothing.
+    """Read listings, observations or sales into a store; reading the same file again changes nothing.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ class _Rows:
         return [int(at) for at in np.flatnonzero(self._reason == "")]
 
     def rejected(self) -> pd.DataFrame:
-        out = np.flatnonzero(self._reason != "")
+        out = np.flatnonzero(self._reason != "").tolist()
         rows = [
             (
                 self._frame.index[at],
