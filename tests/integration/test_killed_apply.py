@@ -190,7 +190,7 @@ class Desk(BaseHTTPRequestHandler):
 def shop() -> Iterator[Shop]:
     """A shop on this machine."""
     with Shop() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()

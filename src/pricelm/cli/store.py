@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, StoreOption
+from pricelm.cli.options import JsonOption, QueryOption, StoreOption
 
 if TYPE_CHECKING:
     from pricelm.services.store_admin import Backup, StoreStatus
 
 store = typer.Typer(no_args_is_help=True, help="Make, look at, back up, restore and export the store.")
+
+
+class KindName(StrEnum):
+    """What can be read into a store."""
+
+    listings = "listings"
+    observations = "observations"
+    sales = "sales"
+
+
 NewFolder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="A folder that is not there yet.", show_default=False)
 ]
@@ -28,6 +39,32 @@ def init(store: StoreOption = None, json_output: JsonOption = False) -> None:
 def status(store: StoreOption = None, json_output: JsonOption = False) -> None:
     """Show what is in the store, and whether prices are on their way."""
     _show(_status(store), "", json_output)
+
+
+@store.command()
+def load(
+    kind: Annotated[KindName, typer.Argument(metavar="KIND", help="What the rows are.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="File or database address.", show_default=False)
+    ],
+    query: QueryOption = None,
+    store: StoreOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Read listings, observed prices or sales into the store; reading a file again changes nothing."""
+    from pricelm.cli.console import TerminalProgress, print_json, stdout_console
+    from pricelm.cli.tables import counts_line
+    from pricelm.services.market_memory import LoadRequest, load_market
+
+    with TerminalProgress() as progress:
+        result = load_market(_url(store), LoadRequest(kind.value, source, query), progress)
+    if json_output:
+        print_json({**vars(result), "rejected": str(result.rejected) if result.rejected else None})
+        return
+    stdout_console().print(f"{result.rows:,} {result.kind} are in the store.")
+    if result.rejected:
+        stdout_console().print(counts_line(result.rejected_counts))
+        stdout_console().print(f"They are in {result.rejected}.", markup=False)
 
 
 @store.command()

@@ -21,7 +21,7 @@ from pricelm.decisions.optimization.frontier import FrontierPoint, efficient_fro
 from pricelm.decisions.optimization.page import plan_page
 from pricelm.decisions.optimization.propose import PricePlan
 from pricelm.decisions.optimization.solve import SolverConfig
-from pricelm.knowledge.rule_files import RuleBook, load_rules
+from pricelm.knowledge.rule_files import RuleBook, load_rules, parse_rules
 from pricelm.services.outputs import replaced_file
 from pricelm.services.planning import PlanInputs, make_plan
 from pricelm.services.price_files import price_format, write_frame
@@ -29,6 +29,7 @@ from pricelm.services.product_table import read_products
 from pricelm.services.recording import PlanRecord, plain, record_plan
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import now_text
+from pricelm.services.rule_history import rules_in_force
 
 _COLUMNS = (
     "sku", "action", "current_price", "proposed_price", "price_low", "price_high",
@@ -48,7 +49,7 @@ class OptimizeRequest:
     out : pathlib.Path
         Table to write: ``.csv``, ``.jsonl`` or ``.parquet``; a ``.json`` with everything stands beside it.
     rules : pathlib.Path, optional
-        YAML file of rules.
+        YAML file of rules; without one those that are in force in the store.
     demand : str or pathlib.Path, optional
         Table of demand, where the products do not bring it.
     cross : str or pathlib.Path, optional
@@ -174,6 +175,9 @@ def optimize_prices(request: OptimizeRequest, progress: Progress = Silence()) ->
     _check_request(request)
     book = load_rules(request.rules) if request.rules else RuleBook()
     rules = request.rules.read_text(encoding="utf-8") if request.rules else ""
+    if not request.rules and request.store:
+        rules = rules_in_force(request.store) or ""
+        book = parse_rules(rules) if rules else book
     progress.start("reading products", 0)
     with RejectedRows(request.out) as rejected:
         table = read_products(
