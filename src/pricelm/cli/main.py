@@ -10,7 +10,7 @@ import pricelm
 from pricelm.cli.apply import apply, rollback
 from pricelm.cli.audit import audit
 from pricelm.cli.backbones import backbones
-from pricelm.cli.batch import batch
+from pricelm.cli.batch import batch_commands
 from pricelm.cli.compare import compare
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
@@ -64,7 +64,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
-app.add_typer(batch, name="batch")
+app.add_typer(batch_commands, name="batch")
 app.add_typer(store, name="store")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")

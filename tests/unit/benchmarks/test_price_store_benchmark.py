@@ -10,8 +10,19 @@ import pytest
 from benchmarks.price_store import Market, main
 
 
-def test_the_benchmark_prints_plans_and_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--observations", "3000", "--products", "300", "--times", "2", "--out", str(tmp_path / "out.json")]
+def test_the_benchmark_prints_plans_and_a_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [
+        "--observations",
+        "3000",
+        "--products",
+        "300",
+        "--times",
+        "2",
+        "--out",
+        str(tmp_path / "out.json"),
+    ]
     assert main([*small, "--folder", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     # a history is one stretch of the table
