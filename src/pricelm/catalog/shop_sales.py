@@ -6,6 +6,7 @@ answer to prices is drawn here; the truth comes along.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ _LOWEST_PRICE = 1.0
 _DEMAND_SHOCK, _PRICE_FOLLOWS, _COST_MOVES = 0.2, 0.05, 0.07
 _DEPTH, _DISPLAY, _PULLED_FORWARD = 0.2, 0.25, 0.12
 _WEEKS_BETWEEN = 17
+_NAME_LETTERS = 30
+_EXIT_WEEKS, _EXIT_STOCK_WEEKS = 5, 6.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +39,10 @@ class ShopSales:
     Parameters
     ----------
     sales : pandas.DataFrame
-        date, sku, store, category, price, units, unit_cost, on_hand, promo.
+        date, sku, store, category, price, units, unit_cost, on_hand, promo, currency.
     products : pandas.DataFrame
-        sku, title, category, price, unit_cost, competitor_price, on_hand, lead_time_days, order_cost.
+        sku, title, category, price, currency, unit_cost, competitor_price, on_hand, lead_time_days, order_cost,
+        exit_date (of one product a category, which is to leave).
     truth : pandas.DataFrame
         sku, own_price_elasticity, units (a week in all stores at the product's price), uplift (share by which a
         promotion at its price raises sales).
@@ -121,7 +125,7 @@ def shop_sales(shop: Shop, seed: int = 0) -> ShopSales:
     on_hand = np.ceil(2.2 * calm)
     units = np.minimum(rng.poisson(mean), on_hand)
     cost = np.round(base[:, None, None] * cost_share[:, None, None] * np.exp(cost_move) * np.ones(shape), 2)
-    sales = _sales_table(chosen, (price, units, cost, on_hand, promo))
+    sales = _sales_table(chosen, (price, units, cost, on_hand, promo), shop.currency)
     products, truth = _products_table(chosen, sales, rng)
     level = week_units[:, 0, 0] * busy.sum() * np.exp(season[:, 0, -1] + _DEMAND_SHOCK**2 / 2)
     truth["own_price_elasticity"] = own
@@ -133,17 +137,18 @@ def shop_sales(shop: Shop, seed: int = 0) -> ShopSales:
 def _chosen_products(shop: Shop) -> pd.DataFrame:
     """Take products from the largest categories, those of the new listings first, spread over their prices."""
     columns, listings = shop.columns, shop.listings
-    if columns.price is None or columns.category is None:
-        raise DataError("expected a shop with prices and categories, got one without. Take another shop")
+    if columns.price is None or columns.category is None or columns.title is None:
+        raise DataError("expected a shop with titles, prices and categories, got one without. Take another shop")
+    titles = listings[columns.title].astype(str)
     table = pd.DataFrame(
         {
-            "sku": listings[columns.listing_id].astype(str) if columns.listing_id else listings.index.astype(str),
-            "title": listings[columns.title] if columns.title else "",
+            "sku": titles.map(_name),
+            "title": titles,
             "category": listings[columns.category],
             "price": parse_prices(listings[columns.price])[0],
         }
     )
-    table = table[(table["price"] >= _LOWEST_PRICE) & table["category"].ne("")].drop_duplicates("title")
+    table = table[(table["price"] >= _LOWEST_PRICE) & table["category"].ne("")].drop_duplicates("sku")
     wanted = list(shop.new_listings[columns.category]) if columns.category in shop.new_listings else []
     counts = table["category"].value_counts()
     large = counts[counts >= _PER_CATEGORY]
@@ -155,6 +160,12 @@ def _chosen_products(shop: Shop) -> pd.DataFrame:
         part = table[table["category"] == name].sort_values(["price", "sku"])
         parts.append(part.iloc[np.linspace(0, len(part) - 1, _PER_CATEGORY).round().astype(int)])
     return pd.concat(parts, ignore_index=True)
+
+
+def _name(title: str) -> str:
+    """Make a short name of a title, which people can tell apart in tables."""
+    words = re.sub(r"[^\w.]+", "-", title.lower()).strip("-.")
+    return words if len(words) <= _NAME_LETTERS else words[:_NAME_LETTERS].rsplit("-", 1)[0]
 
 
 def _promotions(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -174,7 +185,7 @@ def _walk(rng: np.random.Generator, n: int) -> np.ndarray:
     return np.take_along_axis(levels, at, axis=1)
 
 
-def _sales_table(chosen: pd.DataFrame, drawn: tuple[np.ndarray, ...]) -> pd.DataFrame:
+def _sales_table(chosen: pd.DataFrame, drawn: tuple[np.ndarray, ...], currency: str) -> pd.DataFrame:
     price, units, cost, on_hand, promo = (part.ravel() for part in drawn)
     row, store, week = np.indices((len(chosen), _STORES, _WEEKS)).reshape(3, -1)
     return pd.DataFrame(
@@ -188,6 +199,7 @@ def _sales_table(chosen: pd.DataFrame, drawn: tuple[np.ndarray, ...]) -> pd.Data
             "unit_cost": cost,
             "on_hand": on_hand.astype(np.int64),
             "promo": promo.astype(np.int64),
+            "currency": currency,
         }
     )
 
@@ -207,6 +219,7 @@ def _products_table(
             "title": chosen["title"],
             "category": chosen["category"],
             "price": price,
+            "currency": sales["currency"].iloc[0],
             "unit_cost": chosen["sku"].map(by_sku["unit_cost"].last()),
             "competitor_price": np.round(price * rng.uniform(0.92, 1.12, n), 2),
             "on_hand": np.round(weekly * rng.uniform(0.4, 4.0, n)).astype(np.int64),
@@ -214,4 +227,9 @@ def _products_table(
             "order_cost": np.round(0.5 * price * np.sqrt(weekly), 2),
         }
     )
+    slowest = weekly.groupby(chosen["category"]).idxmin()
+    products["exit_date"] = ""
+    leaves = FIRST_WEEK + pd.Timedelta(weeks=_WEEKS + _EXIT_WEEKS)
+    products.loc[slowest, "exit_date"] = str(leaves.date())
+    products.loc[slowest, "on_hand"] = (weekly[slowest] * _EXIT_STOCK_WEEKS).round().astype(np.int64)
     return products, pd.DataFrame({"sku": chosen["sku"]})

@@ -14,18 +14,7 @@ from pricelm.evaluation.axes import Scale, padded, short_number
 from pricelm.evaluation.charts import BOTTOM, LEFT, RIGHT, TOP, axes_of, dot, line, svg
 from pricelm.evaluation.markup import Markup, Node, element, fragment, user_text
 
-STYLE = """
-.limit { stroke: var(--warm); stroke-width: 1.3; stroke-dasharray: 3 3; }
-.limit-name { fill: var(--warm); font-size: 11.5px; }
-.mark { fill: var(--blend); opacity: 0.85; }
-.mark.up { fill: var(--good); }
-.mark.down { fill: var(--bad); }
-.mark.stock { fill: var(--before); opacity: 1; }
-.mark-name { fill: var(--ink); font-size: 11.5px; }
-.bridge { stroke: var(--strong-rule); stroke-width: 1; }
-.row-name { fill: var(--ink); font-size: 12px; }
-"""
-_ROW, _NAMES = 24.0, 112.0
+_ROW, _NAMES = 24.0, 132.0
 _MOST_ROWS, _MOST_LIMITS = 14, 4
 _LETTERS = 16
 _WIDE = 7.0
@@ -287,6 +276,38 @@ def stock_path_chart(key: str, title: str, path: Sequence[tuple[str, float, floa
     ]
     heading = element("text", "expected stock at the end of the week, and its price", x=4, y=14, class_="axis-title")
     return svg(key, title, said, ticks, heading, parts)
+
+
+def cover_chart(rows: Sequence[tuple[str, float, str, bool]], unit: str = "days") -> Markup:
+    """Draw how long stocks last as bars, at most 14; what has to be ordered now stands out.
+
+    Parameters
+    ----------
+    rows : sequence of tuple of str, float, str and bool
+        Product, time until its stock is sold, what to write behind the bar, and whether to order now.
+    unit : str, default "days"
+        Unit of the time.
+    """
+    shown = list(rows)[:_MOST_ROWS]
+    x = Scale(0.0, max(max(cover for _, cover, _, _ in shown), 1.0) * 1.02, _NAMES, RIGHT - 76)
+    bottom = 26 + _ROW * len(shown)
+    parts: list[Node] = [
+        fragment(
+            element("line", x1=x.place(tick), y1=22, x2=x.place(tick), y2=bottom, class_="grid"),
+            element("text", f"{tick:g}", x=x.place(tick), y=16, class_="tick", text_anchor="middle"),
+        )
+        for tick in x.ticks(4)
+    ]
+    for number, (name, cover, label, urgent) in enumerate(shown):
+        top = 28 + _ROW * number
+        width = max(x.place(cover) - x.start, 1.5)
+        tone = "mark down" if urgent else "mark"
+        parts.append(_row_name(name, top + 12, _NAMES))
+        parts.append(element("rect", x=x.start, y=top, width=width, height=16, class_=tone))
+        parts.append(element("text", label, x=x.start + width + 6, y=top + 12, class_="mark-name"))
+    said = "; ".join(f"{name}: {cover:,.0f} {unit}, {label}" for name, cover, label, _ in shown)
+    heading = element("text", unit, x=4, y=16, class_="axis-title")
+    return svg("cover", "How long stocks last", said, heading, parts, height=int(bottom + 8))
 
 
 def figure(heading: Node, chart: Markup, caption: Node) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pricelm.decisions.charts import STYLE, figure, stock_path_chart
+from pricelm.decisions.charts import figure, stock_path_chart
 from pricelm.decisions.markdown.schedule import Schedule
 from pricelm.evaluation.markup import Markup, Node, element, user_text
 from pricelm.evaluation.report import html_page
@@ -42,7 +42,7 @@ def markdown_page(schedules: Sequence[Schedule], title: str, created_at: str, cu
     headline = f"{len(planned):,} schedules; {signed_price_text(more, currency)} against holding today's prices."
     if refused:
         headline += f" {refused:,} refused."
-    charts = [_figure(number, one, currency) for number, one in enumerate(planned[:_MOST_CHARTS])]
+    charts = markdown_figures(schedules, currency)
     lead = (
         "The way that is taken when sales run as expected; when they do not, the plan in the JSON file says the price "
         "for any stock. What is left over is the mean over all ways that sales may run."
@@ -69,8 +69,15 @@ def markdown_page(schedules: Sequence[Schedule], title: str, created_at: str, cu
             id="main",
         ),
         element("footer", element("p", "Made by pricelm. docs/promotion.md says what each number means.")),
-        style=STYLE,
     )
+
+
+def markdown_figures(
+    schedules: Sequence[Schedule], currency: str = "", most: int = _MOST_CHARTS
+) -> list[Markup]:
+    """Return the chart of every schedule, those without a plan left out."""
+    planned = [one for one in schedules if one.plan is not None]
+    return [_figure(number, one, currency) for number, one in enumerate(planned[:most])]
 
 
 def _figure(number: int, one: Schedule, currency: str) -> Markup:

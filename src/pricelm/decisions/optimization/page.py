@@ -9,7 +9,6 @@ import numpy as np
 
 from pricelm.core.nouns import Recommendation
 from pricelm.decisions.charts import (
-    STYLE,
     PriceCurve,
     figure,
     frontier_chart,
@@ -92,7 +91,6 @@ def plan_page(
             id="main",
         ),
         element("footer", element("p", "Made by pricelm. docs/decisions.md says what each number means.")),
-        style=STYLE,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from pricelm.decisions.charts import STYLE, Run, calendar_chart, figure
+from pricelm.decisions.charts import Run, calendar_chart, figure
 from pricelm.decisions.promotion.calendar import Calendar, CalendarLimits
 from pricelm.decisions.promotion.measure import CampaignEffect, Effect, PromotionStudy
 from pricelm.evaluation.axes import Scale
@@ -70,7 +70,6 @@ def promotion_page(
             id="main",
         ),
         element("footer", element("p", "Made by pricelm. docs/promotion.md says what each number means.")),
-        style=STYLE,
     )
 
 
