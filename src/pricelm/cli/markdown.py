@@ -141,12 +141,9 @@ def _table(result: MarkdownResult) -> Table:
     planned = [one for one in result.schedules if one.plan is not None]
     for one in planned[:_MOST_LINES]:
         assert one.plan is not None
-        prices = [f"{price:,.2f}" for price in one.plan.usual_prices]
-        runs = [(price, prices.count(price)) for price in dict.fromkeys(prices)]
-        path = " ".join(f"{price} x{count}" if count > 1 else price for price, count in runs)
         numbers = (f"{one.plan.stock:,}", f"{one.expected_left:,.1f}")
         money = (f"{one.plan.revenue:,.2f}", f"{one.plan.held_revenue:,.2f}")
-        table.add_row(Text(one.sku), Text(path), *numbers, *money)
+        table.add_row(Text(one.sku), Text(one.price_path), *numbers, *money)
     if len(planned) > _MOST_LINES:
         table.add_row(Text(f"and {len(planned) - _MOST_LINES:,} more", style="dim"))
     return table

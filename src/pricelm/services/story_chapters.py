@@ -169,7 +169,7 @@ def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
     then = _true_margin(scene.sold, {one.sku: one.proposed_price for one in made})
     currency = scene.sold.currency
     said = [
-        f"{len(made)} products: {actions}. Expected, with care for what is not known: "
+        f"{len(made)} products: {actions}. Expected: "
         f"{signed_price_text(expected, currency)} a week. By the true demand, which no one could see: "
         f"{signed_price_text(then - now, currency)} ({(then - now) / now:+.1%})."
     ]
@@ -233,12 +233,11 @@ def markdown_chapter(scene: Scene, progress: Progress) -> Chapter:
         sell_through=_SELL_THROUGH,
     )
     result = plan_markdowns(request, progress)
-    rows = [["product", "prices, week by week", "stock", "left over", "earns", "held, it earns"]]
+    rows = [["product", "prices, week by week", "stock", "left", "earns", "if held"]]
     for one in result.schedules[:_SHOWN]:
         if one.plan is not None:
-            path = " ".join(f"{price:,.2f}" for price in one.plan.usual_prices)
             money = [f"{value:,.0f}" for value in (one.plan.revenue, one.plan.held_revenue)]
-            rows.append([one.sku, path, f"{one.plan.stock:,}", f"{one.expected_left:,.0f}", *money])
+            rows.append([one.sku, one.price_path, f"{one.plan.stock:,}", f"{one.expected_left:,.0f}", *money])
     planned = [one for one in result.schedules if one.plan is not None]
     said = [
         f"{len(result.schedules)} products leave in some weeks, with too much stock; nine tenths of it have to be sold. "

@@ -44,8 +44,8 @@ def markdown_page(schedules: Sequence[Schedule], title: str, created_at: str, cu
         headline += f" {refused:,} refused."
     charts = markdown_figures(schedules, currency)
     lead = (
-        "The way that is taken when sales run as expected; when they do not, the plan in the JSON file says the price "
-        "for any stock. What is left over is the mean over all ways that sales may run."
+        "The way that is taken when sales run as expected; when they do not, plan again with the stock that is "
+        "left. What is left over is the mean over all ways that sales may run."
     )
     return html_page(
         f"{title}: markdown",
@@ -65,7 +65,7 @@ def markdown_page(schedules: Sequence[Schedule], title: str, created_at: str, cu
             )
             if charts
             else None,
-            element("section", element("h2", "Products"), element("div", _table(schedules, currency))),
+            element("section", element("h2", "Products"), _table(schedules, currency)),
             id="main",
         ),
         element("footer", element("p", "Made by pricelm. docs/promotion.md says what each number means.")),
@@ -99,7 +99,7 @@ def _table(schedules: Sequence[Schedule], currency: str) -> Markup:
             rows.append([user_text(one.sku), "", "", "", "", "", user_text(one.refusal)])
             continue
         prices = list(dict.fromkeys(one.plan.usual_prices))
-        why = f"{one.left_out} lower steps are not known: test first" if one.left_out else ""
+        why = f"demand is not known at lower steps ({one.left_out}): test first" if one.left_out else ""
         if one.plan.sell_through_cost > 0:
             why = f"the target costs {price_text(one.plan.sell_through_cost, currency)}; {why}".rstrip("; ")
         rows.append(

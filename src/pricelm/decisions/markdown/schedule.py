@@ -118,6 +118,13 @@ class Schedule:
         """Units expected to be left at the exit date, over all ways that sales may run."""
         return None if self.plan is None else self.plan.stock * (1 - self.plan.sell_through)
 
+    @property
+    def price_path(self) -> str:
+        """The prices in words: ``"9.00 x2 8.00"`` are two weeks at 9 and one at 8."""
+        prices = [f"{week['price']:,.2f}" for week in self.weeks]
+        runs = [(price, prices.count(price)) for price in dict.fromkeys(prices)]
+        return " ".join(f"{price} x{count}" if count > 1 else price for price, count in runs)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the schedule as JSON-ready values."""
         names = ("stock", "revenue", "held_revenue", "sell_through", "sell_through_cost")

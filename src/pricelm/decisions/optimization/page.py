@@ -19,7 +19,7 @@ from pricelm.decisions.optimization.frontier import FrontierPoint
 from pricelm.decisions.optimization.intervals import reduced_values
 from pricelm.decisions.optimization.price_steps import price_steps
 from pricelm.decisions.optimization.propose import PricePlan
-from pricelm.evaluation.markup import Markup, Node, element, user_text
+from pricelm.evaluation.markup import Markup, Node, element, fragment, user_text
 from pricelm.evaluation.report import html_page
 from pricelm.evaluation.tables import Column, data_table
 from pricelm.evaluation.wording import price_text, signed_price_text
@@ -80,7 +80,8 @@ def plan_page(
                     "The objective a period, judged with its risk, against the price, all other prices as "
                     "proposed. The band holds the prices that are nearly as good and keep the rules; red "
                     "ones break a rule or are not sure enough to earn more; dashed lines are where rules end; "
-                    "the ring is the current price, the dot the proposed one. Beside it, what moved the price.",
+                    "the ring is the current price, the dot the proposed one. Below, what moved the price: demand and cost alone, "
+                    "then each rule, the most important first.",
                     class_="lead",
                 ),
                 element("div", charts, class_="figures"),
@@ -97,7 +98,7 @@ def plan_page(
 def plan_figures(
     plan: PricePlan, frontier: Sequence[FrontierPoint] = (), against: str = "revenue", most: int = _MOST_CHARTS
 ) -> list[Node]:
-    """Return the charts of a plan: the frontier, then the price curve and waterfall of the largest gains.
+    """Return the charts of a plan: the frontier, then the price curves and waterfalls of the largest gains.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def plan_figures(
     reduced = reduced_values(plan.assortment.problem, plan.solution)
     figures: list[Node] = [_frontier_figure(plan, frontier, against)] if len(frontier) > 1 else []
     for row in moved[:most]:
-        figures += [_price_figure(plan, row, reduced), _waterfall_figure(plan, row)]
+        figures.append(_price_figure(plan, row, reduced))
     return figures
 
 
@@ -190,7 +191,9 @@ def _price_figure(plan: PricePlan, row: int, reduced: np.ndarray) -> Markup:
     title = f"{one.sku}: {one.current_price:,.2f} to {one.proposed_price:,.2f}"
     drawing = profit_chart(f"price-{row}", title, one.rationale, curve, one.currency)
     heading = [user_text(one.sku), f" {one.action}: ", f"{one.proposed_price:,.2f}"]
-    return figure(heading, drawing, user_text(one.rationale))
+    steps = [(step.cause, step.price) for step in price_steps(plan, row)]
+    below = waterfall_chart(f"steps-{row}", f"{one.sku}: what moved the price", steps, one.currency)
+    return figure(heading, fragment(drawing, below), user_text(one.rationale))
 
 
 def _limits(plan: PricePlan, row: int) -> list[tuple[float, str]]:
@@ -200,14 +203,6 @@ def _limits(plan: PricePlan, row: int) -> list[tuple[float, str]]:
         low, high = (float(end[0]) for end in rule.bounds(facts))
         found += [(end, rule.id) for end in (low, high) if 0 < end < np.inf]
     return found
-
-
-def _waterfall_figure(plan: PricePlan, row: int) -> Markup:
-    one = plan.recommendations[row]
-    steps = [(step.cause, step.price) for step in price_steps(plan, row)]
-    drawing = waterfall_chart(f"steps-{row}", f"{one.sku}: from price to price", steps, one.currency)
-    text = "What demand and cost alone ask for, then what each rule makes of it, the most important first."
-    return figure([user_text(one.sku), ": what moved the price"], drawing, text)
 
 
 def _frontier_figure(plan: PricePlan, points: Sequence[FrontierPoint], against: str) -> Markup:

@@ -132,7 +132,7 @@ def _calendar_section(calendar: tuple[Calendar, CalendarLimits, date], currency:
         element("h2", "Next campaigns"),
         element("p", lead, class_="lead"),
         element("div", calendar_figure(found, limits, first, currency), class_="figures"),
-        element("div", data_table("Week by week", columns, rows)),
+        data_table("Week by week", columns, rows),
     )
 
 
@@ -159,7 +159,7 @@ def _past_section(
         "section",
         element("h2", "Past campaigns"),
         element("p", lead, class_="lead"),
-        element("div", data_table("What campaigns did, the latest first", columns, rows)),
+        data_table("What campaigns did, the latest first", columns, rows),
         element("p", " ".join(filter(None, notes)), class_="lead") if any(notes) else None,
     )
 
