@@ -1,7 +1,7 @@
-"""``python -m benchmarks.decisions --data ../shared/data``: decisions against what others published, in one table.
+"""``python -m benchmarks.decisions --data ../shared/data``: decisions against what others published.
 
-Each part is a module of its own that returns rows; here they run one after the other. It takes about five minutes on
-two cores that have nothing else to do; the parts that measure seconds need such cores.
+Each part is a module of its own that returns rows; here they run one after the other into one table. It is
+meant to take about five minutes on two cores; the parts that measure seconds need them for themselves.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def published_table(rows: Sequence[Row]) -> Table:
 
     Examples
     --------
-    >>> row = Row("stock: newsvendor", "level", 56.604, None, {}, {"stockpyl": 56.6}, "56.599 .. 56.601", False)
+    >>> bar = "56.599 .. 56.601"
+    >>> row = Row("stock: newsvendor", "level", 56.604, None, {}, {"stockpyl": 56.6}, bar, False)
     >>> published_table([row])[1]
     ['stock: newsvendor', 'level', '56.6000 (stockpyl)', '56.6040', '+-0.001', 'NO']
     """
@@ -69,7 +70,7 @@ def published_table(rows: Sequence[Row]) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the parts, print the table and one JSON document; 0 if every bar is reached, 2 if one cannot be run."""
+    """Run the parts, print the table and one JSON document; 0 if all bars are reached, 2 without data."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decisions", description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, default=Path("../shared/data"), help="folder of the public data sets")

@@ -52,12 +52,22 @@ def only_tea(at: int, row: dict[str, Any]) -> bool:
 
 
 REFUSED_PRODUCTS: dict[str, tuple[Rows, str]] = {
-    "one price only": (changed(lambda at, row: {"price": 4.0} if only_tea(at, row) else {}), "one price only: 4"),
-    "ten observations": ([row for at, row in enumerate(sales()) if row["sku"] == "mug" or at < 10],
-                         "too few observations: 10 weeks, 20 needed"),
+    "one price only": (
+        changed(lambda at, row: {"price": 4.0} if only_tea(at, row) else {}),
+        "one price only: 4",
+    ),
+    "ten observations": (
+        [row for at, row in enumerate(sales()) if row["sku"] == "mug" or at < 10],
+        "too few observations: 10 weeks, 20 needed",
+    ),
     "gaps": (
-        [row | {"date": f"{2020 + at % 30 // 8}-{1 + at % 8:02d}-01"} if row["sku"] == "tea" and at < 30 else row
-         for at, row in enumerate(sales()) if row["sku"] == "mug" or at % 30 < 24],
+        [
+            row | {"date": f"{2020 + at % 30 // 8}-{1 + at % 8:02d}-01"}
+            if row["sku"] == "tea" and at < 30
+            else row
+            for at, row in enumerate(sales())
+            if row["sku"] == "mug" or at % 30 < 24
+        ],
         "gaps:",
     ),
     "currency change": (
@@ -72,7 +82,7 @@ REFUSED_PRODUCTS: dict[str, tuple[Rows, str]] = {
         changed(lambda at, row: {"price": row["price"] * 100} if only_tea(at, row) and at < 15 else {}),
         "unit change: prices from",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED_PRODUCTS)
@@ -122,45 +132,95 @@ STOCK = {"on_hand": 40, "exit_date": "2026-03-01", "lead_time_days": 7}
 RULES = "version: 1\nrules:\n- {{id: r, kind: {rule}}}\n"
 ENDED: dict[str, tuple[dict[str, Any], list[str], str, int, list[str]]] = {
     "one price only": (
-        {"price_low": 4.0, "price_high": 4.0}, ["optimize"], "", 3,
-        ["expected products whose demand is known at several prices", "got one price only", "Test prices first"],
+        {"price_low": 4.0, "price_high": 4.0},
+        ["optimize"],
+        "",
+        3,
+        [
+            "expected products whose demand is known at several prices",
+            "got one price only",
+            "Test prices first",
+        ],
     ),
     "negative units": ({"units": -5}, ["optimize"], "", 3, ["units are missing, negative", "-5"]),
-    "costs above prices": ({"unit_cost": 5.0}, ["optimize"], "", 3, ["unit_cost is not below the price", "5.0"]),
+    "costs above prices": (
+        {"unit_cost": 5.0},
+        ["optimize"],
+        "",
+        3,
+        ["unit_cost is not below the price", "5.0"],
+    ),
     "no demand column": (
-        {"own_price_elasticity": None}, ["optimize"], "", 3,
+        {"own_price_elasticity": None},
+        ["optimize"],
+        "",
+        3,
         ["expected a column 'own_price_elasticity'", "got sku, price", "pricelm demand"],
     ),
     "a column that is not there": (
-        {}, ["optimize"], "map_price, column: map_prise", 2,
+        {},
+        ["optimize"],
+        "map_price, column: map_prise",
+        2,
         ["expected the products to have a column 'map_prise'", "got"],
     ),
     "a rule that is none": ({}, ["optimize"], "margin_flor", 2, ["margin_floor"]),
     "an exit date that has passed": (
-        {}, ["markdown", "--today", "2027-01-01"], "", 0, ["exit date: expected a day within", "got 2026-03-01"],
+        {},
+        ["markdown", "--today", "2027-01-01"],
+        "",
+        0,
+        ["exit date: expected a day within", "got 2026-03-01"],
     ),
     "no exit date": (
-        {"exit_date": ""}, ["markdown"], "", 3, ["expected products with an exit date", "got none", "--exit-date"],
+        {"exit_date": ""},
+        ["markdown"],
+        "",
+        3,
+        ["expected products with an exit date", "got none", "--exit-date"],
     ),
     "an exit date that is none": (
-        {"exit_date": "soon"}, ["markdown"], "", 3, ["expected dates in exit_date", "'soon'", "Correct it"],
+        {"exit_date": "soon"},
+        ["markdown"],
+        "",
+        3,
+        ["expected dates in exit_date", "'soon'", "Correct it"],
     ),
     "no stock": (
-        {"on_hand": None}, ["markdown"], "", 3, ["expected a column on_hand", "got sku"],
+        {"on_hand": None},
+        ["markdown"],
+        "",
+        3,
+        ["expected a column on_hand", "got sku"],
     ),
-    "steps that are none": ({}, ["markdown", "--steps", "10%"], "", 2, ["expected --steps as shares", "'10%'"]),
+    "steps that are none": (
+        {},
+        ["markdown", "--steps", "10%"],
+        "",
+        2,
+        ["expected --steps as shares", "'10%'"],
+    ),
     "a target out of reach": (
-        {"on_hand": 4000, "units": 1.0}, ["markdown", "--sell-through", "0.9", "--today", "2026-02-01"], "", 0,
+        {"on_hand": 4000, "units": 1.0},
+        ["markdown", "--sell-through", "0.9", "--today", "2026-02-01"],
+        "",
+        0,
         ["sell-through out of reach", "expected a target of at most", "later exit date"],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", ENDED)
 def test_what_cannot_be_decided_says_what_was_expected(case: str, tmp_path: Path) -> None:
     change, command, rule, code, messages = ENDED[case]
     row = {name: value for name, value in (PRODUCT | STOCK | change).items() if value is not None}
-    words: list[str | Path] = [command[0], written(tmp_path / "p.csv", [row]), "-o", tmp_path / "out.csv", *command[1:]]
+    words: list[str | Path] = [
+        command[0],
+        written(tmp_path / "p.csv", [row]),
+        "-o",
+        tmp_path / "out.csv",
+        *command[1:],
+    ]
     if rule:
         (tmp_path / "rules.yaml").write_text(RULES.format(rule=rule), encoding="utf-8")
         words += ["--rules", tmp_path / "rules.yaml"]

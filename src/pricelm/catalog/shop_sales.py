@@ -1,7 +1,7 @@
 """Sales for an embedded shop: drawn from demand that is known, so that what is learned can be held to it.
 
-The shops bring texts and prices and no costs or stock. Which products sell, at what cost, and how their buyers
-answer to prices is drawn here; the truth comes along.
+The shops bring texts and prices and no costs or stock. Which products sell, at what cost, and how their
+buyers answer to prices is drawn here; the truth comes along.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pricelm.catalog.shops import Shop
 from pricelm.core.errors import DataError
 
 ABOUT = (
-    "The sales, costs and stocks are made up: drawn from demand that is known, for products of the shop at their "
+    "The sales, costs and stocks are made up: drawn from demand that is known, for products of the "
+    "shop at their "
     "prices. Prices follow unit costs, and also busy weeks, which the sales do not show."
 )
 FIRST_WEEK = pd.Timestamp("2024-01-01")
@@ -41,11 +42,11 @@ class ShopSales:
     sales : pandas.DataFrame
         date, sku, store, category, price, units, unit_cost, on_hand, promo, currency.
     products : pandas.DataFrame
-        sku, title, category, price, currency, unit_cost, competitor_price, on_hand, lead_time_days, order_cost,
-        exit_date (of one product a category, which is to leave).
+        sku, title, category, price, currency, unit_cost, competitor_price, on_hand, lead_time_days,
+        order_cost, exit_date (of one product a category, which is to leave).
     truth : pandas.DataFrame
-        sku, own_price_elasticity, units (a week in all stores at the product's price), uplift (share by which a
-        promotion at its price raises sales).
+        sku, own_price_elasticity, units (a week in all stores at the product's price), uplift (share by
+        which a promotion at its price raises sales).
     currency : str
         ISO 4217 code.
     """
@@ -65,9 +66,7 @@ class ShopSales:
         now = self.products.set_index("sku")["price"]
         known = self.truth.set_index("sku")
         return {
-            sku: float(
-                known.at[sku, "units"] * (price / now[sku]) ** known.at[sku, "own_price_elasticity"]
-            )
+            sku: float(known.at[sku, "units"] * (price / now[sku]) ** known.at[sku, "own_price_elasticity"])
             for sku, price in prices.items()
         }
 
@@ -118,8 +117,10 @@ def shop_sales(shop: Shop, seed: int = 0) -> ShopSales:
     season = 0.15 * np.sin(2 * np.pi * np.arange(_WEEKS) / 52.18 + kind[:, None, None])
     after = np.roll(promo, 1, axis=2) * (1 - promo)
     after[:, :, 0] = 0.0
-    calm = week_units * busy * np.exp(
-        season + own[:, None, None] * np.log(price / base[:, None, None]) + _DISPLAY * promo
+    calm = (
+        week_units
+        * busy
+        * np.exp(season + own[:, None, None] * np.log(price / base[:, None, None]) + _DISPLAY * promo)
     )
     mean = calm * np.exp(_DEMAND_SHOCK * shock) * (1 - _PULLED_FORWARD * after)
     on_hand = np.ceil(2.2 * calm)
@@ -135,10 +136,12 @@ def shop_sales(shop: Shop, seed: int = 0) -> ShopSales:
 
 
 def _chosen_products(shop: Shop) -> pd.DataFrame:
-    """Take products from the largest categories, those of the new listings first, spread over their prices."""
+    """Take products of the largest categories, those of the new listings first, over all their prices."""
     columns, listings = shop.columns, shop.listings
     if columns.price is None or columns.category is None or columns.title is None:
-        raise DataError("expected a shop with titles, prices and categories, got one without. Take another shop")
+        raise DataError(
+            "expected a shop with titles, prices and categories, got one without. Take another shop"
+        )
     titles = listings[columns.title].astype(str)
     table = pd.DataFrame(
         {

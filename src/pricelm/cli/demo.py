@@ -36,15 +36,15 @@ def demo(
     retrain: Annotated[bool, typer.Option("--retrain", help="Train even if the model is there.")] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Train on an embedded shop, price new products, and go on to demand, rules, prices, promotions and stock.
+    """Train on an embedded shop, price new products, and decide on prices, promotions and stock.
 
     The second time all of it is there and the answers come at once.
     """
     from rich.text import Text
 
     from pricelm.cli.console import TerminalProgress, clock_text, print_json, stdout_console
-    from pricelm.cli.tables import evaluation_view, places_view, quote_view
     from pricelm.cli.story_view import story_view
+    from pricelm.cli.tables import evaluation_view, places_view, quote_view
     from pricelm.services.demo import DemoRequest, run_demo
 
     folder = out or (_FOLDER if shop is ShopName.grocery else _FOLDER / shop.value)

@@ -105,7 +105,9 @@ def _shares(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise ConfigError(f"expected --steps as shares with commas, such as 0.1,0.25, got {text!r}") from error
+        raise ConfigError(
+            f"expected --steps as shares with commas, such as 0.1,0.25, got {text!r}"
+        ) from error
 
 
 def _show(result: MarkdownResult) -> None:

@@ -36,9 +36,12 @@ def _table(lines: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for number, name in enumerate(lines[0]):
         table.add_column(
-            name, justify="left" if name in _TEXTS else "right", no_wrap=True, overflow="ellipsis", ratio=None,
+            name,
+            justify="left" if name in _TEXTS else "right",
+            no_wrap=True,
+            overflow="ellipsis",
             max_width=28 if number == 0 else None,
-        )  # fmt: skip
+        )
     for line in lines[1:]:
         table.add_row(*map(Text, line))
     return table

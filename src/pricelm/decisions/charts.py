@@ -1,4 +1,4 @@
-"""Charts of decisions as inline SVG: what a price earns, where a price comes from, frontiers, calendars, stock.
+"""Charts of decisions as inline SVG: what a price earns and where it comes from, frontier, calendar, stock.
 
 They know numbers and words, no plans and no rules, and take colors from the style sheet of the page.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from pricelm.evaluation.axes import Scale, padded, short_number
 from pricelm.evaluation.charts import BOTTOM, LEFT, RIGHT, TOP, axes_of, dot, line, svg
-from pricelm.evaluation.markup import Markup, Node, element, fragment, user_text
+from pricelm.evaluation.markup import Markup, Node, element, fragment
 
 _ROW, _NAMES = 24.0, 132.0
 _MOST_ROWS, _MOST_LIMITS = 14, 4
@@ -172,7 +172,9 @@ def frontier_chart(
         shift = -9 if anchor == "end" else 9
         dots += [
             dot(place, y.place(top), "knot" if number else "knot best", 5.0),
-            element("text", name, x=place + shift, y=y.place(top) + 4, class_="mark-name", text_anchor=anchor),
+            element(
+                "text", name, x=place + shift, y=y.place(top) + 4, class_="mark-name", text_anchor=anchor
+            ),
         ]
     return svg(
         "frontier",
@@ -270,11 +272,15 @@ def stock_path_chart(key: str, title: str, path: Sequence[tuple[str, float, floa
     ticks = [
         fragment(
             element("line", x1=LEFT, y1=y.place(tick), x2=RIGHT, y2=y.place(tick), class_="grid"),
-            element("text", short_number(tick), x=LEFT - 7, y=y.place(tick) + 4, class_="tick", text_anchor="end"),
+            element(
+                "text", short_number(tick), x=LEFT - 7, y=y.place(tick) + 4, class_="tick", text_anchor="end"
+            ),
         )
         for tick in y.ticks()
     ]
-    heading = element("text", "expected stock at the end of the week, and its price", x=4, y=14, class_="axis-title")
+    heading = element(
+        "text", "expected stock at the end of the week, and its price", x=4, y=14, class_="axis-title"
+    )
     return svg(key, title, said, ticks, heading, parts)
 
 

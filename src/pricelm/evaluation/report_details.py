@@ -40,7 +40,9 @@ def chapters_section(data: ReportData) -> Markup | None:
             element("p", element("a", "The whole page", href=chapter.page)) if chapter.page else None,
             element("div", chapter.figures, class_="figures") if chapter.figures else None,
         ]
-    lead = "What follows from prices and sales: each command can be run as it stands, or on files of your own."
+    lead = (
+        "What follows from prices and sales: each command can be run as it stands, or on files of your own."
+    )
     return section("chapters", "What the shop does with it", lead, element("div", parts, class_="story"))
 
 

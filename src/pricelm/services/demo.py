@@ -234,13 +234,13 @@ def _train(
     shown = quoted(shop.new_listings, done.model, quotes)
     chapters = tell_story(shop, out, model=_bundle(out), seed=request.seed, progress=progress)
     told = [
-        ReportChapter(one.title, one.command, one.said, one.figures, f"{FOLDER}/{one.page}" if one.page else "")
+        ReportChapter(
+            one.title, one.command, one.said, one.figures, f"{FOLDER}/{one.page}" if one.page else ""
+        )
         for one in chapters
     ]
     more = {"about": shop.about, "quotes": shown, "chapters": told}
-    page = report_data(
-        f"The {request.shop} shop", done.model, done.evaluation, done.data, run_dir, **more
-    )
+    page = report_data(f"The {request.shop} shop", done.model, done.evaluation, done.data, run_dir, **more)
     publish_report(_report(out), page)
     # last, because it says that everything else is there
     with replaced_file(out / "demo.json") as draft:

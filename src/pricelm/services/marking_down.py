@@ -36,7 +36,8 @@ class MarkdownRequest:
     Parameters
     ----------
     products : str or pathlib.Path
-        File or database address of the products: sku, price, on_hand, and exit_date where ``exit_date`` is not given.
+        File or database address of the products: sku, price, on_hand, and exit_date where
+        ``exit_date`` is not given.
     out : pathlib.Path
         Table to write: ``.csv``, ``.jsonl`` or ``.parquet``; everything goes beside it as ``.json``.
     exit_date : datetime.date, optional
@@ -163,9 +164,7 @@ def plan_markdowns(request: MarkdownRequest, progress: Progress = Silence()) -> 
         progress.start("planning markdowns", len(products))
         schedules = []
         for product in products:
-            schedules.append(
-                product if isinstance(product, Schedule) else markdown_schedule(product, config)
-            )
+            schedules.append(product if isinstance(product, Schedule) else markdown_schedule(product, config))
             progress.advance(1, schedules[-1].sku)
         counts, place = dict(rejected.counts), rejected.path if rejected.counts else None
         result = MarkdownResult(schedules, staying, request.out, document, request.report, place, counts)
@@ -185,7 +184,8 @@ def _leaving(frame: pd.DataFrame, request: MarkdownRequest) -> tuple[list[ExitPr
     stock_column = next((name for name in _STOCK if name in frame.columns), None)
     if stock_column is None:
         raise DataError(
-            f"expected a column on_hand with the units to sell, got {', '.join(map(str, frame.columns[:30]))}. "
+            f"expected a column on_hand with the units to sell, got "
+            f"{', '.join(map(str, frame.columns[:30]))}. "
             "Name one of them on_hand"
         )
     exits = pd.Series(pd.NaT, index=frame.index)
@@ -195,7 +195,9 @@ def _leaving(frame: pd.DataFrame, request: MarkdownRequest) -> tuple[list[ExitPr
         unread = written & exits.isna()
         if unread.any():
             value = frame.loc[unread, "exit_date"].iloc[0]
-            raise DataError(f"expected dates in exit_date, such as 2027-02-28, got {str(value)[:40]!r}. Correct it")
+            raise DataError(
+                f"expected dates in exit_date, such as 2027-02-28, got {str(value)[:40]!r}. Correct it"
+            )
     if request.exit_date is not None:
         exits = exits.fillna(pd.Timestamp(request.exit_date))
     leaving = frame[exits.notna()]

@@ -85,9 +85,7 @@ def tell_story(
     """
     scene = Scene(out / FOLDER, shop_sales(shop, seed), model)
     _write_files(scene, shop)
-    chapters = []
-    for chapter in CHAPTERS.values():
-        chapters.append(chapter(scene, progress))
+    chapters = [chapter(scene, progress) for chapter in CHAPTERS.values()]
     with replaced_file(scene.folder / STORY) as draft:
         text = json.dumps(story_document(chapters), ensure_ascii=False, indent=1, allow_nan=False)
         draft.write_text(text + "\n", encoding="utf-8")

@@ -120,14 +120,21 @@ def demand_chapter(scene: Scene, progress: Progress) -> Chapter:
         rows.append([one.sku, naive, f"{one.curve.elasticity:.1f}", between, f"{truth[one.sku]:.1f}"])
     new = len(model.estimates) - len(known)
     said = [
-        f"{len(scene.sold.sales):,} rows of sales say how buyers answer to prices. This shop raises prices in busy "
+        f"{len(scene.sold.sales):,} rows of sales say how buyers answer to prices. This shop raises "
+        f"prices in busy "
         "weeks, so that prices seem to matter less than they do; unit costs, which move prices but not "
         f"buyers, put that right. The truth is in {held} of {len(known)} intervals.",
     ]
     if new:
         said.append(f"{new} new products have not sold: their price by the model stands in for demand.")
     return Chapter(
-        "demand", "It sells, and demand is learned", _line(words), said, rows, "demand.html", demand_figures(model, 2)
+        "demand",
+        "It sells, and demand is learned",
+        _line(words),
+        said,
+        rows,
+        "demand.html",
+        demand_figures(model, 2),
     )
 
 
@@ -137,7 +144,8 @@ def rules_chapter(scene: Scene, progress: Progress) -> Chapter:
     found = check_rules(scene.file("rules.yaml"), scene.file("products.csv"))
     state = "none contradict each other" if found.ok else f"{len(found.findings)} contradictions"
     said = [
-        "What the shop allows itself is data: a margin of 20%, steps of 15%, prices that end in 9, at most 10% above "
+        "What the shop allows itself is data: a margin of 20%, steps of 15%, prices that end in 9, at "
+        "most 10% above "
         f"the rival, and 97% of today's units. {found.rules} rules on {found.products} products: {state}."
     ]
     words = ["rules", "lint", scene.file("rules.yaml"), scene.file("products.csv")]
@@ -176,7 +184,9 @@ def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
     words = ["optimize", scene.file("products.csv"), "--demand", scene.file("demand.csv")]
     words += ["--rules", scene.file("rules.yaml"), "--today", today, "--out", scene.file("prices.csv")]
     figures = plan_figures(result.plan, result.frontier, most=1)
-    return Chapter("optimize", "Prices are chosen under the rules", _line(words), said, rows, "prices.html", figures)
+    return Chapter(
+        "optimize", "Prices are chosen under the rules", _line(words), said, rows, "prices.html", figures
+    )
 
 
 def promote_chapter(scene: Scene, progress: Progress) -> Chapter:
@@ -197,7 +207,8 @@ def promote_chapter(scene: Scene, progress: Progress) -> Chapter:
     true = sum(truth[one.campaign.sku] for one in measured) / max(len(measured), 1)
     currency = scene.sold.currency
     said = [
-        f"{len(measured)} past campaigns, each against matched controls, sold {found:+.0%} on average; the truth is "
+        f"{len(measured)} past campaigns, each against matched controls, sold {found:+.0%} on average; "
+        f"the truth is "
         f"{true:+.0%}. That a campaign sells more does not mean that it earns more:",
     ]
     rows = [["week", "product", "price", "extra units", "gain", "of the budget"]]
@@ -209,7 +220,8 @@ def promote_chapter(scene: Scene, progress: Progress) -> Chapter:
         figures.append(calendar_figure(result.calendar, limits, result.first_week, currency))
         said.append(
             f"the best calendar of 8 weeks has {len(result.calendar_rows)} campaigns, which gain "
-            f"{signed_price_text(result.calendar.gain, currency)} for {price_text(result.calendar.spent, currency)}."
+            f"{signed_price_text(result.calendar.gain, currency)} for "
+            f"{price_text(result.calendar.spent, currency)}."
         )
     else:
         said.append("none that was tried is worth running again.")
@@ -240,8 +252,10 @@ def markdown_chapter(scene: Scene, progress: Progress) -> Chapter:
             rows.append([one.sku, one.price_path, f"{one.plan.stock:,}", f"{one.expected_left:,.0f}", *money])
     planned = [one for one in result.schedules if one.plan is not None]
     said = [
-        f"{len(result.schedules)} products leave in some weeks, with too much stock; nine tenths of it have to be sold. "
-        f"{len(planned)} schedules, exact for the demand learned; lower steps than were ever tried are left out."
+        f"{len(result.schedules)} products leave in some weeks, with too much stock; nine tenths of it "
+        f"have to be sold. "
+        f"{len(planned)} schedules, exact for the demand learned; lower steps than were ever tried are "
+        f"left out."
     ]
     said += [f"{one.sku}: {one.refusal}" for one in result.schedules if one.refusal]
     words = ["markdown", scene.file("products.csv"), "--demand", scene.file("demand.csv"), "--sell-through"]
@@ -249,7 +263,9 @@ def markdown_chapter(scene: Scene, progress: Progress) -> Chapter:
     words += ["--report", scene.file("markdown.html")]
     figures = markdown_figures(result.schedules, scene.sold.currency, 1)
     shown = rows if len(rows) > 1 else []
-    return Chapter("markdown", "What leaves is marked down", _line(words), said, shown, "markdown.html", figures)
+    return Chapter(
+        "markdown", "What leaves is marked down", _line(words), said, shown, "markdown.html", figures
+    )
 
 
 def stock_chapter(scene: Scene, progress: Progress) -> Chapter:
@@ -262,13 +278,18 @@ def stock_chapter(scene: Scene, progress: Progress) -> Chapter:
         prices=scene.file("prices.csv"),
     )
     plans = plan_orders(request, progress).plans
-    urgent = sorted((one for one in plans if not one.refusal), key=lambda one: (not one.order_now, -(one.shortage_risk or 0.0)))
+    urgent = sorted(
+        (one for one in plans if not one.refusal),
+        key=lambda one: (not one.order_now, -(one.shortage_risk or 0.0)),
+    )
     rows = [["product", "order now", "reorder point", "cover, days", "risk of shortage"]]
     for one in [one for one in urgent if one.order_now][:_SHOWN]:
         numbers = [f"{one.order_units:,.0f}", f"{one.reorder_point:,.0f}", f"{one.cover_days:,.0f}"]
         rows.append([one.sku, *numbers, f"{one.shortage_risk:.0%}"])
     ordered = sum(one.order_now for one in plans)
-    said = [f"At the new prices other quantities sell: {ordered} of {len(plans)} products are to be ordered now."]
+    said = [
+        f"At the new prices other quantities sell: {ordered} of {len(plans)} products are to be ordered now."
+    ]
     words = ["stock", scene.file("products.csv"), "--demand", scene.file("demand.json")]
     words += ["--prices", scene.file("prices.csv"), "--out", scene.file("orders.csv")]
     words += ["--report", scene.file("orders.html")]

@@ -51,7 +51,9 @@ def stock_page(plans: Sequence[StockPlan], title: str, created_at: str) -> str:
         ),
         element(
             "main",
-            element("section", element("h2", "How long stocks last"), element("div", charts, class_="figures"))
+            element(
+                "section", element("h2", "How long stocks last"), element("div", charts, class_="figures")
+            )
             if charts
             else None,
             element("section", element("h2", "What to order, the most urgent first"), _table(urgent)),

@@ -39,12 +39,15 @@ def markdown_page(schedules: Sequence[Schedule], title: str, created_at: str, cu
     masthead = [element("b", "pricelm"), [element("span", fact) for fact in facts if fact]]
     more = sum(one.plan.revenue - one.plan.held_revenue for one in planned if one.plan)
     refused = len(schedules) - len(planned)
-    headline = f"{len(planned):,} schedules; {signed_price_text(more, currency)} against holding today's prices."
+    headline = (
+        f"{len(planned):,} schedules; {signed_price_text(more, currency)} against holding today's prices."
+    )
     if refused:
         headline += f" {refused:,} refused."
     charts = markdown_figures(schedules, currency)
     lead = (
-        "The way that is taken when sales run as expected; when they do not, plan again with the stock that is "
+        "The way that is taken when sales run as expected; when they do not, plan again with the stock "
+        "that is "
         "left. What is left over is the mean over all ways that sales may run."
     )
     return html_page(
@@ -85,7 +88,8 @@ def _figure(number: int, one: Schedule, currency: str) -> Markup:
     path = [(week["week"], week["price"], week["stock_left"]) for week in one.weeks]
     words = (
         f"{one.plan.stock:,} units; {percent_text(one.plan.sell_through, 0)} sold and "
-        f"{one.expected_left:,.1f} left at the end; earns {price_text(one.plan.revenue, currency)}, holding today's "
+        f"{one.expected_left:,.1f} left at the end; earns {price_text(one.plan.revenue, currency)}, "
+        f"holding today's "
         f"price {price_text(one.plan.held_revenue, currency)}."
     )
     drawing = stock_path_chart(f"markdown-{number}", f"Markdown of {one.sku}", path)

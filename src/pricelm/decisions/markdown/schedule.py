@@ -99,8 +99,8 @@ class Schedule:
     plan : MarkdownPlan or None
         None where it is refused.
     weeks : list of dict
-        week (its first day), price, units, stock_left and action ("hold", "lower" or "test first"), when sales run
-        as expected.
+        week (its first day), price, units, stock_left and action ("hold", "lower" or "test first"), when
+        sales run as expected.
     left_out : int
         Steps down that are not looked at because demand is not known there.
     refusal : str
@@ -181,7 +181,8 @@ def _planned(product: ExitProduct, config: ScheduleConfig) -> Schedule:
     left_out = len(steps) - len(prices)
     if len(prices) == 1:
         raise DataError(
-            f"no lower price known: demand is known from {product.price_low:,.2f} on, and the first step down from "
+            f"no lower price known: demand is known from {product.price_low:,.2f} on, and the first "
+            f"step down from "
             f"{product.price:,.2f} is {steps[min(1, len(steps) - 1)]:,.2f}. Test first, or take smaller steps"
         )
     if product.leftover_value >= prices[-1]:

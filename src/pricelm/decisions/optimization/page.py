@@ -79,8 +79,10 @@ def plan_page(
                     "p",
                     "The objective a period, judged with its risk, against the price, all other prices as "
                     "proposed. The band holds the prices that are nearly as good and keep the rules; red "
-                    "ones break a rule or are not sure enough to earn more; dashed lines are where rules end; "
-                    "the ring is the current price, the dot the proposed one. Below, what moved the price: demand and cost alone, "
+                    "ones break a rule or are not sure enough to earn more; dashed lines are where "
+                    "rules end; "
+                    "the ring is the current price, the dot the proposed one. Below, what moved the "
+                    "price: demand and cost alone, "
                     "then each rule, the most important first.",
                     class_="lead",
                 ),
@@ -96,7 +98,10 @@ def plan_page(
 
 
 def plan_figures(
-    plan: PricePlan, frontier: Sequence[FrontierPoint] = (), against: str = "revenue", most: int = _MOST_CHARTS
+    plan: PricePlan,
+    frontier: Sequence[FrontierPoint] = (),
+    against: str = "revenue",
+    most: int = _MOST_CHARTS,
 ) -> list[Node]:
     """Return the charts of a plan: the frontier, then the price curves and waterfalls of the largest gains.
 
@@ -115,9 +120,7 @@ def plan_figures(
     moved.sort(key=lambda number: -abs(plan.recommendations[number].gain))
     reduced = reduced_values(plan.assortment.problem, plan.solution)
     figures: list[Node] = [_frontier_figure(plan, frontier, against)] if len(frontier) > 1 else []
-    for row in moved[:most]:
-        figures.append(_price_figure(plan, row, reduced))
-    return figures
+    return figures + [_price_figure(plan, row, reduced) for row in moved[:most]]
 
 
 def _headline(plan: PricePlan, currency: str) -> str:
@@ -213,7 +216,8 @@ def _frontier_figure(plan: PricePlan, points: Sequence[FrontierPoint], against: 
         [(now[against], now["margin"], "today"), (then[against], then["margin"], "proposed")],
     )
     text = (
-        f"Plans of which none earns more margin without less {against}, risk left aside. The proposed one minds "
+        f"Plans of which none earns more margin without less {against}, risk left aside. The proposed "
+        f"one minds "
         "its risk and may lie below."
     )
     return figure("Efficient frontier", drawing, text)

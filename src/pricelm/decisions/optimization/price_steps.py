@@ -30,10 +30,10 @@ class PriceStep:
 def price_steps(plan: PricePlan, row: int) -> list[PriceStep]:
     """Return the way of one product from its current price to the proposed one.
 
-    Causes are taken in one after the other: demand and cost alone, rules on sums at their shadow prices, rules
-    on single prices from the most important on, being sure enough to earn more, all that ties products together,
-    and holding a current price that is nearly as good. The order matters where two rules forbid the same prices:
-    the more important one is named.
+    Causes are taken in one after the other: demand and cost alone, rules on sums at their shadow prices,
+    rules on single prices from the most important on, being sure enough to earn more, all that ties products
+    together, and holding a current price that is nearly as good. The order matters where two rules forbid the
+    same prices: the more important one is named.
 
     Parameters
     ----------
@@ -70,7 +70,9 @@ def price_steps(plan: PricePlan, row: int) -> list[PriceStep]:
     if len(problem.limits):
         worth = worth - plan.solution.multipliers @ problem.usage[:, row]
         binding = [
-            name for name, one in zip(problem.portfolio_ids, plan.solution.multipliers, strict=True) if one > 0
+            name
+            for name, one in zip(problem.portfolio_ids, plan.solution.multipliers, strict=True)
+            if one > 0
         ]
         found.append((", ".join(binding) or "rules on sums", _best(prices, worth, free, now)))
     for name in sorted(problem.broken, key=lambda one: -problem.priorities.get(one, 50)):

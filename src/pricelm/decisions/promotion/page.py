@@ -82,7 +82,8 @@ def calendar_figure(calendar: Calendar, limits: CalendarLimits, first: date, cur
     ]
     text = (
         f"{len(runs):,} campaigns; each says what it is expected to gain. Together "
-        f"{signed_price_text(calendar.gain, currency)} for {price_text(calendar.spent, currency)} of a budget of "
+        f"{signed_price_text(calendar.gain, currency)} for {price_text(calendar.spent, currency)} of a "
+        f"budget of "
         f"{price_text(limits.budget, currency)}; no calendar gains more than "
         f"{signed_price_text(calendar.bound, currency)}."
     )
@@ -125,7 +126,8 @@ def _calendar_section(calendar: tuple[Calendar, CalendarLimits, date], currency:
     columns = [Column("Week"), Column("Product"), *(Column(title, "number") for title in titles)]
     lead = (
         "The campaigns that earn most within the budget, chosen together by an integer program. The gain is "
-        "after the margin that would have been earned anyway, and after purchases that are only brought forward."
+        "after the margin that would have been earned anyway, and after purchases that are only "
+        "brought forward."
     )
     return element(
         "section",
