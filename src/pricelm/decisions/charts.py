@@ -173,7 +173,7 @@ def frontier_chart(
         dots += [
             dot(place, y.place(top), "knot" if number else "knot best", 5.0),
             element(
-                "text", name, x=place + shift, y=y.place(top) + 4, class_="mark-name", text_anchor=anchor
+                "text", name, x=place + shift, y=y.place(top) + 15, class_="mark-name", text_anchor=anchor
             ),
         ]
     return svg(
@@ -322,14 +322,15 @@ def figure(heading: Node, chart: Markup, caption: Node) -> Markup:
 
 
 def shortened(name: str, letters: int = _LETTERS) -> str:
-    """Cut a name to what fits beside a chart.
+    """Cut a name to what fits beside a chart; its end stays, which often tells sizes apart.
 
     Examples
     --------
     >>> shortened("a very long product name"), shortened("tea")
-    ('a very long pro…', 'tea')
+    ('a very lon… name', 'tea')
     """
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    tail = letters // 3
+    return name if len(name) <= letters else f"{name[: letters - 1 - tail]}…{name[-tail:]}"
 
 
 def _row_name(name: str, y: float, width: float) -> Markup:
