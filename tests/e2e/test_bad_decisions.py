@@ -201,7 +201,7 @@ ENDED: dict[str, tuple[dict[str, Any], list[str], str, int, list[str]]] = {
         ["expected --steps as shares", "'10%'"],
     ),
     "a target out of reach": (
-        {"on_hand": 4000, "units": 1.0},
+        {"on_hand": 400, "units": 1.0},
         ["markdown", "--sell-through", "0.9", "--today", "2026-02-01"],
         "",
         0,

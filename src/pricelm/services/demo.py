@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,10 @@ class DemoResult:
         The model and its report.
     rejected : pathlib.Path or None
         Rows that could not be used.
-    chapters : list of Chapter
-        What the shop does with it.
     seconds : float
         Time of everything.
+    chapters : list of Chapter
+        What the shop does with it.
     """
 
     about: str
@@ -97,8 +97,8 @@ class DemoResult:
     bundle: Path
     report: Path
     rejected: Path | None
-    chapters: list[Chapter]
     seconds: float
+    chapters: list[Chapter] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values."""
@@ -164,8 +164,8 @@ def run_demo(request: DemoRequest, progress: Progress = Silence()) -> DemoResult
         _bundle(request.out),
         _report(request.out),
         rejected if rejected.exists() else None,
-        chapters,
         time.monotonic() - started,
+        chapters,
     )
 
 
@@ -206,9 +206,8 @@ def _at_hand(
     try:
         if json.loads((out / "demo.json").read_text(encoding="utf-8")) != marks or not _report(out).is_file():
             return None
-        chapters = story_at_hand(out)
         progress.start("loading the trained model", 0)
-        return load_model(_bundle(out)), chapters
+        return load_model(_bundle(out)), story_at_hand(out)
     except BundleError as error:
         progress.say(f"training again: {error}")
         return None

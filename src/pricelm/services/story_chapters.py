@@ -261,7 +261,7 @@ def markdown_chapter(scene: Scene, progress: Progress) -> Chapter:
     words = ["markdown", scene.file("products.csv"), "--demand", scene.file("demand.csv"), "--sell-through"]
     words += [f"{_SELL_THROUGH:g}", "--today", today, "--out", scene.file("markdown.csv")]
     words += ["--report", scene.file("markdown.html")]
-    figures = markdown_figures(result.schedules, scene.sold.currency, 1)
+    figures = markdown_figures(result.schedules, scene.sold.currency, 3)
     shown = rows if len(rows) > 1 else []
     return Chapter(
         "markdown", "What leaves is marked down", _line(words), said, shown, "markdown.html", figures

@@ -77,7 +77,7 @@ def calendar_figure(calendar: Calendar, limits: CalendarLimits, first: date, cur
     """Return the chart of a calendar, which starts in the week of ``first``."""
     weeks = [str(first + timedelta(weeks=number)) for number in range(limits.weeks)]
     runs = [
-        Run(one.sku, week, one.length, signed_price_text(one.gain, currency))
+        Run(one.sku, week, one.length, f"{one.gain:+,.0f}".replace("-", "−"))
         for week, one in calendar.campaigns
     ]
     text = (
