@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -110,7 +110,7 @@ def demand_chapter(scene: Scene, progress: Progress) -> Chapter:
     model = estimate_demand(request, progress).demand
     truth = scene.sold.truth.set_index("sku")["own_price_elasticity"]
     known = [one for one in model.estimates if one.sku in truth.index and one.elasticity_low is not None]
-    held = sum(one.elasticity_low <= truth[one.sku] <= one.elasticity_high for one in known)  # type: ignore[operator]
+    held = sum(one.elasticity_low <= truth[one.sku] <= one.elasticity_high for one in known)
     rows = [["product", "naive", "estimated", "90% interval", "the truth"]]
     known.sort(key=lambda one: truth[one.sku])
     for one in known[:: max(1, len(known) // _SHOWN)][:_SHOWN]:
@@ -305,5 +305,5 @@ def _true_margin(sold: ShopSales, prices: Mapping[str, float]) -> float:
     return sum((price - costs[sku]) * units[sku] for sku, price in prices.items())
 
 
-def _line(words: list[str | Path]) -> str:
+def _line(words: Sequence[object]) -> str:
     return shlex.join(["pricelm", *map(str, words)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ def made(rules: str) -> PricePlan:
     "rules",
     [
         "- {id: step, kind: maximum_step, up: 0.05, down: 0.05}",
-        "- {id: nines, kind: price_ending, endings: [0.49, 0.99]}\n- {id: m, kind: margin_floor, margin_rate: 0.4}",
+        "- {id: n, kind: price_ending, endings: [0.49, 0.99]}\n- {id: m, kind: margin_floor, margin_rate: 0.4}",
         "- {id: few, kind: change_count, at_most: 2}\n- {id: step, kind: maximum_step, up: 0.1, down: 0.1}",
     ],
 )
@@ -49,7 +50,7 @@ def test_the_steps_lead_from_the_current_price_to_the_proposed_one(rules: str) -
         assert steps[0].cause == "now" and steps[0].price == one.current_price
         assert steps[-1].price == pytest.approx(one.proposed_price)
         prices = [step.price for step in steps]
-        assert all(abs(a - b) >= 0.005 for a, b in zip(prices, prices[1:], strict=False))
+        assert all(abs(a - b) >= 0.005 for a, b in pairwise(prices))
 
 
 def test_a_step_limit_is_the_cause_where_it_holds() -> None:

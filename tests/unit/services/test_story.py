@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from pricelm.catalog.columns import ColumnMap
@@ -54,11 +56,10 @@ def test_the_story_is_kept_and_shown(told: tuple[Path, list[Chapter]]) -> None:
     assert "The truth is in" in by_name["demand"].said[0]
     assert "By the true demand" in by_name["optimize"].said[0]
     assert by_name["optimize"].figures and by_name["stock"].figures
-    from rich.console import Console
-
-    console = Console(width=100, record=True, file=Path("/dev/null").open("w"))
-    console.print(story_view(chapters))
-    shown = console.export_text()
+    console = Console(width=100, file=io.StringIO())
+    with console.capture() as shown_text:
+        console.print(story_view(chapters))
+    shown = shown_text.get()
     assert all(one.title in shown and "$ pricelm" in shown for one in chapters)
 
 

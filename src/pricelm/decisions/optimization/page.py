@@ -102,7 +102,7 @@ def plan_figures(
     frontier: Sequence[FrontierPoint] = (),
     against: str = "revenue",
     most: int = _MOST_CHARTS,
-) -> list[Node]:
+) -> list[Markup]:
     """Return the charts of a plan: the frontier, then the price curves and waterfalls of the largest gains.
 
     Parameters
@@ -119,7 +119,7 @@ def plan_figures(
     moved = [number for number, one in enumerate(plan.recommendations) if one.action != "hold"]
     moved.sort(key=lambda number: -abs(plan.recommendations[number].gain))
     reduced = reduced_values(plan.assortment.problem, plan.solution)
-    figures: list[Node] = [_frontier_figure(plan, frontier, against)] if len(frontier) > 1 else []
+    figures = [_frontier_figure(plan, frontier, against)] if len(frontier) > 1 else []
     return figures + [_price_figure(plan, row, reduced) for row in moved[:most]]
 
 
