@@ -14,6 +14,8 @@ from pricelm.core.protocols import Progress
 from pricelm.decisions.demand.page import demand_figures
 from pricelm.decisions.inventory.page import stock_figures
 from pricelm.decisions.markdown.page import markdown_figures
+from pricelm.decisions.optimization.build import PlanConfig
+from pricelm.decisions.optimization.objective import Risk
 from pricelm.decisions.optimization.page import plan_figures
 from pricelm.decisions.promotion import CalendarLimits
 from pricelm.decisions.promotion.page import calendar_figure
@@ -26,6 +28,8 @@ from pricelm.services.promoting import PromoteRequest, plan_promotions
 from pricelm.services.rules import check_rules
 from pricelm.services.stocking import StockRequest, plan_orders
 
+# what the command line takes where it is not told otherwise
+_CAREFUL = Risk("cvar", level=0.05, confidence=0.95)
 _SHOWN = 4
 _SELL_THROUGH = 0.9
 _BUDGET_SHARE = 0.03
@@ -161,6 +165,7 @@ def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
         rules=scene.file("rules.yaml"),
         demand=scene.file("demand.csv"),
         today=date.fromisoformat(today),
+        plan=PlanConfig(risk=_CAREFUL),
     )
     result = optimize_prices(request, progress)
     made = result.plan.recommendations

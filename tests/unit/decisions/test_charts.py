@@ -38,7 +38,7 @@ def made(rules: str) -> PricePlan:
     "rules",
     [
         "- {id: step, kind: maximum_step, up: 0.05, down: 0.05}",
-        "- {id: n, kind: price_ending, endings: [0.49, 0.99]}\n- {id: m, kind: margin_floor, margin_rate: 0.4}",
+        "- {id: n, kind: price_ending, endings: [0.49, 0.99]}\n- {id: m, kind: margin_floor, unit_margin: 2}",
         "- {id: few, kind: change_count, at_most: 2}\n- {id: step, kind: maximum_step, up: 0.1, down: 0.1}",
     ],
 )
