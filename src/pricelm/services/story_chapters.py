@@ -182,7 +182,7 @@ def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
     then = _true_margin(scene.sold, {one.sku: one.proposed_price for one in made})
     currency = scene.sold.currency
     said = [
-        f"{len(made)} products: {actions}. Expected: "
+        f"{len(made)} products: {actions}. Expected, with care for what is not known: "
         f"{signed_price_text(expected, currency)} a week. By the true demand, which no one could see: "
         f"{signed_price_text(then - now, currency)} ({(then - now) / now:+.1%})."
     ]

@@ -156,7 +156,7 @@ def _table(model: DemandModel, period: str) -> Markup:
     left = len(model.estimates) - len(lines)
     head = element("thead", element("tr", [element("th", name, scope="col") for name in heads]))
     more = element("p", f"{left:,} more products are in the table and the JSON file.") if left else None
-    return element("div", element("table", head, element("tbody", lines)), more)
+    return element("div", element("table", head, element("tbody", lines), class_="wide"), more)
 
 
 def _interval(estimate: DemandEstimate) -> str:

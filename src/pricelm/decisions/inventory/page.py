@@ -95,4 +95,4 @@ def _table(plans: Sequence[StockPlan]) -> Markup:
     left = len(plans) - len(lines)
     head = element("thead", element("tr", [element("th", name, scope="col") for name in heads]))
     more = element("p", f"{left:,} more products are in the table.") if left else None
-    return element("div", element("table", head, element("tbody", lines)), more)
+    return element("div", element("table", head, element("tbody", lines), class_="wide"), more)

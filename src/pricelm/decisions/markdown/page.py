@@ -119,4 +119,4 @@ def _table(schedules: Sequence[Schedule], currency: str) -> Markup:
         )
     titles = ("Stock", "Left over", "Earns", "Held, it earns")
     columns = [Column("Product"), Column("Prices"), *(Column(title, "number") for title in titles)]
-    return data_table("What leaves, and at which prices", [*columns, Column("Note")], rows)
+    return data_table("What leaves, and at which prices", [*columns, Column("Note")], rows, class_="wide")

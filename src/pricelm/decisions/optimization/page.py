@@ -170,7 +170,9 @@ def _rules_section(plan: PricePlan, currency: str) -> Markup | None:
         Column("Detail"),
         Column("Costs a period", "number"),
     ]
-    table = data_table("What the rules cost: the best plan without one, less the best plan", columns, rows)
+    table = data_table(
+        "What the rules cost: the best plan without one, less the best plan", columns, rows, class_="wide"
+    )
     return element("section", element("h2", "Rules"), table)
 
 
@@ -232,7 +234,7 @@ def _table(plan: PricePlan, currency: str) -> Markup:
         *(Column(title, "number") for title in titles),
         Column("Why"),
     ]
-    table = data_table("Proposed prices", columns, rows)
+    table = data_table("Proposed prices", columns, rows, class_="wide")
     left = len(plan.recommendations) - len(rows)
     more = element("p", f"{left:,} more products are in the table and the JSON file.") if left else None
     return element("div", table, more)

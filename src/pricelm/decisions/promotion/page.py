@@ -134,7 +134,7 @@ def _calendar_section(calendar: tuple[Calendar, CalendarLimits, date], currency:
         element("h2", "Next campaigns"),
         element("p", lead, class_="lead"),
         element("div", calendar_figure(found, limits, first, currency), class_="figures"),
-        data_table("Week by week", columns, rows),
+        data_table("Week by week", columns, rows, class_="wide"),
     )
 
 
@@ -161,7 +161,7 @@ def _past_section(
         "section",
         element("h2", "Past campaigns"),
         element("p", lead, class_="lead"),
-        data_table("What campaigns did, the latest first", columns, rows),
+        data_table("What campaigns did, the latest first", columns, rows, class_="wide"),
         element("p", " ".join(filter(None, notes)), class_="lead") if any(notes) else None,
     )
 
