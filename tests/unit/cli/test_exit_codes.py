@@ -39,6 +39,8 @@ def test_the_codes_are_those_that_scripts_rely_on() -> None:
         (errors.BundleVersionError("x"), 4),
         (errors.OutputError("x"), 2),
         (errors.StoreError("x"), 7),
+        (errors.DeliveryError("x"), 9),
+        (errors.NotAllowedError("x"), 2),
         (errors.TrainingStopped("x"), 130),
         (errors.MissingExtraError("x"), 5),
         (errors.PricelmError("x"), 1),
