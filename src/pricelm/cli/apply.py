@@ -27,7 +27,7 @@ GiveUpOption = Annotated[
 
 
 def apply(
-    number: Annotated[
+    batch: Annotated[
         int, typer.Argument(metavar="BATCH", min=1, help="Number of the plan.", show_default=False)
     ],
     to: TargetOption = None,
@@ -43,12 +43,12 @@ def apply(
 
     url = _url(store)
     if give_up:
-        _tell_given_up(give_up_apply(url, number, caller()), json_output)
+        _tell_given_up(give_up_apply(url, batch, caller()), json_output)
         return
     target = open_target(_needed(to))
     with TerminalProgress() as progress:
-        result = apply_batch(url, number, target, caller(), progress)
-    _tell(result, f"Batch {number}", json_output)
+        result = apply_batch(url, batch, target, caller(), progress)
+    _tell(result, f"Batch {batch}", json_output)
 
 
 def rollback(
@@ -106,7 +106,7 @@ def _tell_given_up(count: int, json_output: bool) -> None:
     if json_output:
         print_json({"given_up": count})
     else:
-        stdout_console().print(f"{count:,} prices given up.")
+        stdout_console().print(f"{_prices(count)} given up.")
 
 
 def _tell(result: DeliveryResult, what: str, json_output: bool) -> None:
@@ -120,11 +120,13 @@ def _tell(result: DeliveryResult, what: str, json_output: bool) -> None:
         console.print(f"{what}: no prices to hand over.")
     else:
         before = f", {result.before:,} had gone before the interruption" if result.before else ""
-        console.print(
-            f"{what}: {result.handed_over:,} prices handed over{before}. Target: {result.target}",
-            markup=False,
-        )
+        said = f"{what}: {_prices(result.handed_over)} handed over{before}. Target: {result.target}"
+        console.print(said, markup=False, soft_wrap=True)
     for sku, why in list(result.left_out.items())[:10]:
         stderr_console().print(f"  {sku}: {why}", markup=False)
     if len(result.left_out) > 10:
         stderr_console().print(f"  and {len(result.left_out) - 10:,} more left out")
+
+
+def _prices(count: int) -> str:
+    return f"{count:,} price{'' if count == 1 else 's'}"

@@ -13,7 +13,7 @@ from pricelm.cli.options import JsonOption, StoreOption
 if TYPE_CHECKING:
     from pricelm.services.approving import BatchRecord, DecisionRequest, Decisions
 
-batch = typer.Typer(no_args_is_help=True, help="Look at plans in the store and decide about them.")
+batch_commands = typer.Typer(no_args_is_help=True, help="Look at plans in the store and decide about them.")
 BatchArgument = Annotated[
     int, typer.Argument(metavar="BATCH", min=1, help="Number of the plan.", show_default=False)
 ]
@@ -36,7 +36,7 @@ class StateName(StrEnum):
     rolled_back = "rolled back"
 
 
-@batch.command("list")
+@batch_commands.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most plans.")] = 20,
     store: StoreOption = None,
@@ -66,9 +66,9 @@ def list_(
     stdout_console().print(table)
 
 
-@batch.command()
+@batch_commands.command()
 def show(
-    number: BatchArgument,
+    batch: BatchArgument,
     state: Annotated[
         StateName | None, typer.Option(help="Only recommendations in this state.", show_default="all")
     ] = None,
@@ -84,7 +84,7 @@ def show(
     from pricelm.cli.console import print_json, stdout_console
     from pricelm.services.approving import show_batch
 
-    made, rows = show_batch(_url(store), number, state=state.value if state else None, limit=limit)
+    made, rows = show_batch(_url(store), batch, state=state.value if state else None, limit=limit)
     if json_output:
         print_json({**_document(made), "shown": [_row(vars(one)) for one in rows]})
         return
@@ -103,9 +103,9 @@ def show(
     console.print(table)
 
 
-@batch.command()
+@batch_commands.command()
 def approve(
-    number: BatchArgument,
+    batch: BatchArgument,
     sku: SkuOption = None,
     reason: ReasonOption = "",
     store: StoreOption = None,
@@ -114,13 +114,13 @@ def approve(
     """Approve prices of a plan; a big move needs another person than the one who proposed it."""
     from pricelm.services.approving import approve as decide
 
-    url, request = _request(number, sku, reason, store)
+    url, request = _request(batch, sku, reason, store)
     _tell(decide(url, request), "approved", json_output)
 
 
-@batch.command()
+@batch_commands.command()
 def reject(
-    number: BatchArgument,
+    batch: BatchArgument,
     reason: ReasonOption,
     sku: SkuOption = None,
     store: StoreOption = None,
@@ -129,13 +129,13 @@ def reject(
     """Reject prices of a plan that did not go out yet."""
     from pricelm.services.approving import reject as decide
 
-    url, request = _request(number, sku, reason, store)
+    url, request = _request(batch, sku, reason, store)
     _tell(decide(url, request), "rejected", json_output)
 
 
-@batch.command()
+@batch_commands.command()
 def edit(
-    number: BatchArgument,
+    batch: BatchArgument,
     price: Annotated[float, typer.Option(help="The price to take instead.", show_default=False)],
     reason: ReasonOption,
     sku: Annotated[
@@ -147,7 +147,7 @@ def edit(
     """Put another price in place of the proposed one; a small move is approved with that."""
     from pricelm.services.approving import edit as decide
 
-    url, request = _request(number, sku, reason, store)
+    url, request = _request(batch, sku, reason, store)
     _tell(decide(url, request, price), "edited", json_output)
 
 
@@ -158,14 +158,14 @@ def _url(store: str | None) -> str:
 
 
 def _request(
-    number: int, skus: list[str] | None, reason: str, store: str | None
+    batch: int, skus: list[str] | None, reason: str, store: str | None
 ) -> tuple[str, DecisionRequest]:
     from pricelm.cli.actors import caller
     from pricelm.services.approving import DecisionRequest
     from pricelm.services.service_settings import read_settings
 
     settings = read_settings(store=store)
-    return settings.store, DecisionRequest(number, caller(), skus or None, reason, settings.four_eyes_share)
+    return settings.store, DecisionRequest(batch, caller(), skus or None, reason, settings.four_eyes_share)
 
 
 def _tell(made: Decisions, what: str, json_output: bool) -> None:

@@ -10,7 +10,7 @@ import pricelm
 from pricelm.cli.apply import apply, rollback
 from pricelm.cli.audit import audit
 from pricelm.cli.backbones import backbones
-from pricelm.cli.batch import batch
+from pricelm.cli.batch import batch_commands
 from pricelm.cli.compare import compare
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
@@ -20,6 +20,7 @@ from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
 from pricelm.cli.keys import keys
+from pricelm.cli.markdown import markdown
 from pricelm.cli.models import models
 from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
@@ -59,12 +60,13 @@ for command in (
     rollback,
     replay,
     promote,
+    markdown,
     stock,
     demo,
     doctor,
 ):
     app.command()(command)
-app.add_typer(batch, name="batch")
+app.add_typer(batch_commands, name="batch")
 app.add_typer(store, name="store")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")

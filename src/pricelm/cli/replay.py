@@ -19,14 +19,14 @@ def replay(
     number: Annotated[
         int,
         typer.Argument(
-            metavar="ID",
+            metavar="NUMBER",
             min=1,
             help="Number of a recommendation, as 'batch show' shows it.",
             show_default=False,
         ),
     ],
     whole_batch: Annotated[
-        bool, typer.Option("--batch", help="ID is the number of a plan; compare all its recommendations.")
+        bool, typer.Option("--batch", help="NUMBER is that of a plan; compare all its recommendations.")
     ] = False,
     store: StoreOption = None,
     json_output: JsonOption = False,

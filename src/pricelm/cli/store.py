@@ -61,7 +61,7 @@ def load(
     if json_output:
         print_json({**vars(result), "rejected": str(result.rejected) if result.rejected else None})
         return
-    stdout_console().print(f"{result.rows:,} {result.kind} are in the store.")
+    stdout_console().print(f"{result.rows:,} rows of {result.kind} are in the store.")
     if result.rejected:
         stdout_console().print(counts_line(result.rejected_counts))
         stdout_console().print(f"They are in {result.rejected}.", markup=False)

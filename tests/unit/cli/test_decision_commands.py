@@ -50,7 +50,7 @@ def test_from_a_plan_to_prices_and_back(shop: Path) -> None:
     }
     assert sent[first["sku"]] == pytest.approx(price)
     assert "no prices" in run("apply", 1, "--to", "out.jsonl").stdout
-    assert "1 prices" in run("rollback", "--sku", first["sku"], "--to", "one.csv").stdout
+    assert "1 price handed" in run("rollback", "--sku", first["sku"], "--to", "one.csv").stdout
     assert "rolled back" in run("batch", "list").stdout
     run("rollback", "--batch", 1, "--to", "rest.csv")
     assert json.loads(run("store", "status", "--json").stdout)["prices_on_their_way"] == 0
@@ -63,7 +63,7 @@ def test_backup_restore_export_and_load(shop: Path) -> None:
     (shop / "seen.csv").write_text(
         "sku,seller,price,observed_at\na,north,4.20,2026-03-01\na,north,?,2026-03-01\n"
     )
-    assert "1 observations" in run("store", "load", "observations", "seen.csv").stdout
+    assert "1 rows of observations" in run("store", "load", "observations", "seen.csv").stdout
     assert "pricelm store restore" in run("store", "backup", "kept").stdout
     restored = run("store", "restore", "kept", "--store", f"sqlite:///{shop / 'new.db'}").stdout
     assert "observations 1" in restored
