@@ -99,9 +99,13 @@ class SessionBook:
                     again[0].seen = now
         return Visit(name, Caller(user.name, Role[user.role]), user.language)
 
+    def forget(self, name: str) -> None:
+        """Read a session anew the next time."""
+        self._recent.pop(name, None)
+
     def end(self, name: str) -> None:
         """End the session of this name."""
-        self._recent.pop(name, None)
+        self.forget(name)
         with self._store.writing() as session:
             end_session(session, name)
 

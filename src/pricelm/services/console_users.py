@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pricelm.core.errors import ConfigError
 from pricelm.core.extras import require
@@ -19,7 +19,6 @@ from pricelm.storage.users import User, add_user, all_users, get_user
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
-    from sqlalchemy.orm import Session
 
 LANGUAGES = ("en", "zh")
 LEAST_PASSWORD = 10
@@ -216,7 +215,7 @@ def check_login(store: Store, name: str, password: str) -> LoginResult:
         return LoginResult(None, "locked")
 
 
-def _keep_an_admin(session: Session, row: User) -> None:
+def _keep_an_admin(session: Any, row: User) -> None:
     others = [
         one
         for one in all_users(session)
@@ -231,7 +230,7 @@ def _check_role(role: str) -> None:
         raise ConfigError(f"expected one of the roles {', '.join(Role.__members__)}, got {role[:40]!r}")
 
 
-def _existing(session: Session, name: str) -> User:
+def _existing(session: Any, name: str) -> User:
     row = get_user(session, name)
     if row is None:
         raise ConfigError(f"expected the name of a user, got {name[:80]!r}: 'pricelm users list'")
