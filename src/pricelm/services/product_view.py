@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ _POINTS = 61
 _SPAN = 0.3
 _DRAWS = 200
 _BAND = (0.05, 0.95)
-_SALES_DAYS = 400
+_MOST_WEEKS = 104
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class ProductView:
         self.elasticity = float(self._demand.elasticity[0])
         book = inputs.book.in_currency(self.currency)
         self._book = RuleBook(tuple(book.price_rules), book.currency)
-        self._normal = np.random.default_rng(inputs.plan.risk.seed).standard_normal(_DRAWS)
+        self._normal = np.random.default_rng(0).standard_normal(_DRAWS)
 
     @property
     def support(self) -> tuple[float, float]:
@@ -195,11 +195,10 @@ def product_history(lists: WorkLists, sku: str, recommendation: int) -> ProductH
     recommendation : int
         Whose decisions are wanted.
     """
-    since = (datetime.now(UTC) - timedelta(days=_SALES_DAYS)).date()
     with lists.store.reading() as session:
         changes = price_changes_of(session, sku)
         decided = approvals_of(session, recommendation)
-        sales = sales_history(session, sku, since)
+        sales = sales_history(session, sku, date.min)
         return ProductHistory(
             [
                 PriceEvent(
@@ -225,4 +224,5 @@ def _by_week(sales: list[tuple[Any, float, float]]) -> list[tuple[str, float, fl
         sums = weeks.setdefault((day - timedelta(days=day.weekday())).isoformat(), [0.0, 0.0])
         sums[0] += price * units
         sums[1] += units
-    return [(week, value / units if units else 0.0, units) for week, (value, units) in weeks.items()]
+    found = [(week, value / units if units else 0.0, units) for week, (value, units) in weeks.items()]
+    return found[-_MOST_WEEKS:]

@@ -179,6 +179,7 @@ def _row(one: RecommendationValues, texts: dict[str, str]) -> dict[str, Any]:
         "brand": texts.get("brand", ""),
         "action": one.action,
         "current": current,
+        "proposed": float(one.proposed_price),
         "price": price,
         "change": price / current - 1,
         "low": float(one.price_low),

@@ -17,6 +17,7 @@ from pricelm.core.errors import (
     ConfigError,
     DataError,
     DeadlinePassed,
+    NoModelError,
     Overloaded,
     PricelmError,
     StoreError,
@@ -136,6 +137,7 @@ def as_problem(error: Exception) -> ProblemError | None:
 
 _BY_ERROR: tuple[tuple[type[PricelmError], str], ...] = (
     (UnknownVersionError, "not-found"),
+    (NoModelError, "not-ready"),
     (ConfigError, "conflict"),
     (BundleError, "bundle-refused"),
     (DataError, "invalid"),

@@ -28,7 +28,6 @@ from pricelm.web.console.registry import ConsoleData, ConsolePage, access_list, 
 from pricelm.web.console.visitor import Parts, Visitor
 from pricelm.web.console.words import read_words
 
-PATH = "/console"
 _LANGUAGES: dict[str, Language] = {"en": "en-US", "zh": "zh-CN"}
 _GZIP_FROM_BYTES = 1_000
 _BUILD_SECONDS = 20.0
@@ -99,8 +98,7 @@ class Console:
     def _builder(self, one: ConsolePage) -> Callable[..., Coroutine[Any, Any, None]]:
         async def build(request: Request) -> None:
             ui.context.client.storage["session"] = visiting.get()[0].session
-            visitor = self._visitor(request)
-            await framed(one, visitor)
+            await framed(one, self._visitor(request))
 
         return build
 

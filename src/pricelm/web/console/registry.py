@@ -51,12 +51,10 @@ def all_pages() -> tuple[ConsolePage, ...]:
     from pricelm.web.console.pages import (
         models,
         product,
-        promotions,
         quote,
         review,
         rules,
         settings,
-        stock,
         today,
     )
 
@@ -64,8 +62,6 @@ def all_pages() -> tuple[ConsolePage, ...]:
         ConsolePage("today", "/", Role.viewer, "today", today.build),
         ConsolePage("product", "/product/{batch}/{sku:path}", Role.viewer, "", product.build),
         ConsolePage("quote", "/quote", Role.viewer, "sell", quote.build),
-        ConsolePage("promotions", "/promotions", Role.analyst, "campaign", promotions.build),
-        ConsolePage("stock", "/stock", Role.analyst, "inventory_2", stock.build),
         ConsolePage("models", "/models", Role.viewer, "model_training", models.build),
         ConsolePage("review", "/review", Role.analyst, "rate_review", review.build),
         ConsolePage("rules", "/rules", Role.viewer, "rule", rules.build),
