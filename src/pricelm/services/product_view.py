@@ -156,8 +156,9 @@ class ProductView:
         return [self.at(float(price)) for price in prices]
 
     def allowed_ranges(self, curve: list[PricePoint]) -> list[tuple[float, float]]:
-        """Return the stretches of a curve that hard rules allow."""
-        hard = {rule.id for rule in self._book.price_rules if rule.hard}
+        """Return the stretches of a curve that hard rules allow, whatever they say about endings."""
+        # endings leave single prices of a whole stretch; where the price ends is not what is drawn
+        hard = {rule.id for rule in self._book.price_rules if rule.hard and rule.kind != "price_ending"}
         ranges: list[tuple[float, float]] = []
         start: float | None = None
         last = 0.0

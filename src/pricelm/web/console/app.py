@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import app as framework
-from nicegui import page, ui
+from nicegui import ui
 from nicegui.language import Language
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,6 +21,7 @@ from pricelm.services.console_sessions import SessionBook
 from pricelm.services.console_users import check_login
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.services.worklist import WorkLists
+from pricelm.web.api.logs import code_frames
 from pricelm.web.console.door import Door, visiting
 from pricelm.web.console.frame import framed
 from pricelm.web.console.login import Login
@@ -29,6 +30,7 @@ from pricelm.web.console.visitor import Parts, Visitor
 from pricelm.web.console.words import read_words
 
 _LANGUAGES: dict[str, Language] = {"en": "en-US", "zh": "zh-CN"}
+_BRAND = {"primary": "#0b5cad", "positive": "#17683f", "negative": "#a4161a"}
 _GZIP_FROM_BYTES = 1_000
 _BUILD_SECONDS = 20.0
 
@@ -53,6 +55,7 @@ class Console:
             _Page(one.path, response_timeout=_BUILD_SECONDS)(self._builder(one))
         for data in all_data():
             framework.get(data.path, include_in_schema=False)(self._answerer(data))
+        framework.config.quasar_config["brand"].update(_BRAND)
         framework.config.socket_io_js_transports = ["websocket"]
         ui.run_with(
             self._inner,
@@ -81,7 +84,8 @@ class Console:
         )
         login = Login(partial(check_login, service.store), sessions, self._note)
         door = Door(self._inner, sessions, access_list(), login)
-        self._door = GZipMiddleware(door, minimum_size=_GZIP_FROM_BYTES)
+        self._door = GZipMiddleware(door, minimum_size=_BRAND = {"primary": "#0b5cad", "positive": "#17683f", "negative": "#a4161a"}
+_GZIP_FROM_BYTES)
         async with self._inner.router.lifespan_context(self._inner):
             yield
 
@@ -109,7 +113,7 @@ class Console:
         return answer
 
 
-class _Page(page):
+class _Page(ui.page):
     """A page in the language and the light of whoever asks."""
 
     def resolve_language(self) -> Language | None:
@@ -122,4 +126,4 @@ class _Page(page):
 
 
 def _log_defect(error: Exception) -> None:
-    logging.getLogger("pricelm.console").error("page failed", extra={"error": type(error).__name__})
+    logging.getLogger("pricelm.console").error("page failed", extra={"error": type(error).__name__, "frames": code_frames(error)})

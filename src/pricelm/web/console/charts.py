@@ -69,7 +69,7 @@ def steps_chart(steps: Sequence[tuple[str, float]], words: Words) -> dict[str, A
         level = value if is_end else level + value
     bar = {"type": "bar", "stack": "steps", "barWidth": "55%"}
     return _base() | {
-        "xAxis": _axis("", "category") | {"data": names},
+        "xAxis": _axis("", "category") | {"data": names, "axisLabel": {**_TEXT, "interval": 0}},
         "yAxis": _axis(words("product.profit"), "value"),
         "series": [
             {**bar, "data": ground, "itemStyle": {"opacity": 0}, "silent": True, "tooltip": {"show": False}},

@@ -19,11 +19,13 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pricelm.services.console_sessions import SessionBook, Visit
+from pricelm.services.service_keys import Role
 from pricelm.web.console.login import COOKIE, LOGIN, Login
 from pricelm.web.console.registry import AccessList
 
 THEME_COOKIE = "pricelm_theme"
 _FRAMEWORK = "/_nicegui/"
+_ICON = "/favicon.ico"
 _SOCKET = "/_nicegui_ws/"
 _CLIENT_FILES = "/_nicegui/client/"
 _FORBIDDEN = 4403
@@ -105,7 +107,7 @@ class Door:
             return RedirectResponse(f"{request.root}{LOGIN}{f'?next={later}' if later else ''}", 303)
         if request.path.startswith(_FRAMEWORK):
             return self._framework_refusal(request, visit, is_read)
-        role = self._access.role_for(request.path)
+        role = Role.viewer if request.path == _ICON else self._access.role_for(request.path)
         if role is None:
             return self._login.page_of_state("missing", visit, request, nonce, 404)
         if not is_read:

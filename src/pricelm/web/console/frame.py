@@ -11,6 +11,7 @@ from nicegui import ui
 from pricelm.core.errors import ConfigError, PricelmError
 from pricelm.services.console_users import LANGUAGES, set_console_language
 from pricelm.services.service_keys import Role
+from pricelm.web.api.logs import code_frames
 from pricelm.web.console.registry import ConsolePage, all_pages
 from pricelm.web.console.states import problem
 from pricelm.web.console.visitor import Visitor
@@ -40,7 +41,7 @@ async def framed(page: ConsolePage, visitor: Visitor) -> None:
         except PricelmError as error:
             problem(words("state.problem"), str(error), "error")
         except Exception as error:
-            _LOG.error("page failed", extra={"error": type(error).__name__, "page": page.key})
+            _LOG.error("page failed", extra={"error": type(error).__name__, "page": page.key, "frames": code_frames(error)})
             problem(words("state.problem"), words("state.defect"), "error")
 
 

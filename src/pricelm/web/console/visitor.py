@@ -18,6 +18,7 @@ from pricelm.services.model_registry import ModelRegistry
 from pricelm.services.service_keys import Caller, Role
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.services.worklist import WorkLists
+from pricelm.web.api.logs import code_frames
 from pricelm.web.console.words import Words
 
 _LOG = logging.getLogger("pricelm.console")
@@ -94,7 +95,7 @@ class Visitor:
         except PricelmError as error:
             self.warn(str(error))
         except Exception as error:
-            _LOG.error("page action failed", extra={"error": type(error).__name__})
+            _LOG.error("page action failed", extra={"error": type(error).__name__, "frames": code_frames(error)})
             self.warn(self.words("state.defect"))
         return None
 

@@ -35,7 +35,7 @@ class Words:
     language: str
     texts: Mapping[str, str]
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """Return a text with values filled in; an unknown key is a defect and raises."""
         text = self.texts[key]
         return text.format(**values) if values else text

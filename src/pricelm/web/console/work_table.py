@@ -58,7 +58,7 @@ class WorkTable:
         number = {"type": "rightAligned", "width": 118}
         return {
             "columnDefs": [
-                column("title", flex=2, minWidth=170, **{":cellRenderer": "pricelmProduct"}),
+                column("title", flex=4, minWidth=190, **{":cellRenderer": "pricelmProduct"}),
                 column("category", width=150, hide=True),
                 column("action", width=105, **{":valueFormatter": "pricelmLabel('action')"}),
                 column("current", **number, **{":valueFormatter": "pricelmMoney"}),
@@ -69,7 +69,7 @@ class WorkTable:
                 column("step", width=115, **{":valueFormatter": "pricelmLabel('step')"}),
                 column("why", flex=3, minWidth=220, **{":tooltipValueGetter": "p => p.value"}),
             ],
-            "defaultColDef": {"sortable": True, "resizable": True, "filter": True, "suppressHeaderMenuButton": True},
+            "defaultColDef": {"sortable": True, "resizable": True, "filter": True, "suppressHeaderMenuButton": True, "suppressHeaderFilterButton": True},
             "rowSelection": {"mode": "multiRow", "selectAll": "filtered", "enableClickSelection": False},
             ":getRowId": "p => String(p.data.id)",
             ":onGridReady": "pricelmReady",

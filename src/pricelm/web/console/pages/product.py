@@ -9,13 +9,13 @@ from nicegui import ui
 
 from pricelm.core.errors import ConfigError
 from pricelm.services.product_view import PricePoint, ProductHistory, ProductView, product_history
-from pricelm.services.service_keys import Role
 from pricelm.web.console.charts import profit_chart, sales_chart, steps_chart
 from pricelm.web.console.formats import amount, moment, share, signed, whole
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.tables import table
 from pricelm.web.console.text_price import text_price
 from pricelm.web.console.visitor import Visitor
+from pricelm.web.console.words import Words
 
 
 async def build(visitor: Visitor) -> None:
@@ -58,7 +58,7 @@ def _title(visitor: Visitor, batch: int, row: dict[str, Any], currency: str) -> 
             ("column.gain", signed(row["gain"] or 0.0, currency, words), words("today.gain.hint")),
             (
                 "product.range",
-                f"{amount(row['low'], currency, words)} – {amount(row['high'], currency, words)}",
+                _range(row["low"], row["high"], currency, words),
                 words("product.range.hint"),
             ),
             ("column.step", words.or_as_it_is(f"step.{row['step']}", row["step"]), row["edited"]),
@@ -73,6 +73,11 @@ def _title(visitor: Visitor, batch: int, row: dict[str, Any], currency: str) -> 
                         ui.label(hint).classes("soft")
     if row["why"]:
         paragraph(row["why"]).classes("why")
+
+
+def _range(low: float, high: float, currency: str, words: Words) -> str:
+    ends = [amount(one, currency, words) for one in (low, high)]
+    return ends[0] if ends[0] == ends[1] else " – ".join(ends)
 
 
 class _Prices:
@@ -182,5 +187,3 @@ def _events(visitor: Visitor, history: ProductHistory, currency: str) -> None:
     rows = [[moment(at, words), what, detail] for at, what, detail in events]
     table([words("column.at"), words("column.what"), words("column.detail")], rows, words("product.history"))
 
-
-__all__ = ["Role", "build"]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
 from nicegui import ui
 from starlette.responses import JSONResponse, Response
 
 from pricelm.core.errors import ConfigError
 from pricelm.services.approving import BatchRecord
-from pricelm.services.service_keys import Role
 from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
 from pricelm.web.console.doors import three_doors
@@ -94,7 +91,7 @@ class _Today:
         shown = [
             ("today.waiting", whole(work.waiting, words), ""),
             ("today.gain", amount(work.waiting_gain, currency, words), words("today.gain.hint")),
-            ("today.approved", whole(states.get("approved", 0), words), amount(work.approved_gain, currency, words)),
+            ("today.approved", whole(states.get("approved", 0), words), amount(work.approved_gain, currency, words) if work.approved_gain else ""),
             ("today.applied", whole(states.get("applied", 0), words), ""),
         ]
         with ui.element("dl").classes("figures"):
@@ -126,5 +123,4 @@ class _Today:
                 actions, value="", label=words("today.action"), on_change=lambda e: table.only(action=e.value)
             ).props("outlined dense options-dense").classes("narrow")
             ui.space()
-            if self._visitor.may(Role.viewer):
-                ui.button(words("export"), icon="download", on_click=table.export).props("flat dense no-caps")
+            ui.button(words("export"), icon="download", on_click=table.export).props("flat dense no-caps")
