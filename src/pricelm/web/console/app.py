@@ -84,8 +84,7 @@ class Console:
         )
         login = Login(partial(check_login, service.store), sessions, self._note)
         door = Door(self._inner, sessions, access_list(), login)
-        self._door = GZipMiddleware(door, minimum_size=_BRAND = {"primary": "#0b5cad", "positive": "#17683f", "negative": "#a4161a"}
-_GZIP_FROM_BYTES)
+        self._door = GZipMiddleware(door, minimum_size=_GZIP_FROM_BYTES)
         async with self._inner.router.lifespan_context(self._inner):
             yield
 
