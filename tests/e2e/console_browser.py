@@ -15,7 +15,7 @@ from pricelm.services.console_users import add_console_user
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PASSWORD = "a long password"
 ROLES = ("viewer", "analyst", "approver", "admin")
-WAIT_MS = 20_000
+WAIT_MS = 8_000
 expect.set_options(timeout=WAIT_MS)
 
 

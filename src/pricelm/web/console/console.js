@@ -53,7 +53,7 @@ function pricelmChosen() {
 
 // keys: "/" to search; on Today "a", "e", "r" decide about what is chosen
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, [role=dialog]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, [role=dialog]")) return;
   if (event.key === "/") {
     const search = document.querySelector("#search, .filters input");
     if (search) { event.preventDefault(); search.focus(); }

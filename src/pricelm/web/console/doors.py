@@ -11,9 +11,10 @@ from pricelm.services.first_plan import plan_from_source
 from pricelm.services.demo_store import fill_with_demo
 from pricelm.services.service_keys import Role
 from pricelm.web.console.states import heading, paragraph
+from pricelm.web.console.uploads import file_button
 from pricelm.web.console.visitor import Visitor
 
-_MOST_BYTES = 8_000_000
+_KINDS = ".csv,.tsv,.jsonl,.parquet,.xlsx"
 
 
 def three_doors(visitor: Visitor) -> None:
@@ -29,14 +30,7 @@ def three_doors(visitor: Visitor) -> None:
                 "unelevated no-caps color=primary"
             )
         with _door(words("doors.file"), words("doors.file.text"), "upload_file"):
-            ui.upload(
-                label=words("doors.file.button"),
-                auto_upload=True,
-                max_files=1,
-                max_file_size=_MOST_BYTES,
-                on_upload=lambda event: _file(visitor, event),
-                on_rejected=lambda: visitor.warn(words("upload.rejected", megabytes=_MOST_BYTES // 1_000_000)),
-            ).props('accept=".csv,.tsv,.jsonl,.parquet,.xlsx" flat bordered')
+            file_button(visitor, words("doors.file.button"), _KINDS, lambda event: _file(visitor, event))
         with _door(words("doors.database"), words("doors.database.text"), "database"):
             if not visitor.may(Role.admin):
                 paragraph(words("state.forbidden.text", role=words("role.admin"))).classes("soft")

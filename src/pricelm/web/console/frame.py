@@ -33,7 +33,7 @@ async def framed(page: ConsolePage, visitor: Visitor) -> None:
     skip.props('tabindex="0"')
     drawer = _menu(page, visitor)
     _header(visitor, drawer)
-    with ui.element("main").props('id="main" tabindex="-1"').classes("page"):
+    with ui.element("div").props('id="main" tabindex="-1"').classes("page"):
         try:
             await page.build(visitor)
         except ConfigError as error:

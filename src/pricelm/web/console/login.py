@@ -28,7 +28,7 @@ _WITHIN = re.compile(r"/[A-Za-z0-9._~%/-]*")
 _STYLE = (Path(__file__).parent / "login.css").read_text(encoding="utf-8")
 _PAGE = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><title>{title} · pricelm</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><meta name="robots" content="noindex">
 <style nonce="{nonce}">{style}</style></head><body><main>{body}</main></body></html>"""
 _FORM = """<h1>pricelm</h1><p>{about}</p>
 <form method="post" action="{action}">

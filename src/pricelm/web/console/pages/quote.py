@@ -13,10 +13,10 @@ from pricelm.services.predicting import PredictionRequest, PredictionResult, pre
 from pricelm.services.service_keys import Caller, Role
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.text_price import ask, readable, show_quote
+from pricelm.web.console.uploads import file_button
 from pricelm.web.console.visitor import Visitor
 
 _ROLES = ("title", "description", "brand", "category", "condition")
-_MOST_BYTES = 8_000_000
 _MOST_LETTERS = 5_000
 
 
@@ -82,14 +82,8 @@ def _file(visitor: Visitor) -> None:
     with ui.element("section").classes("panel"):
         heading(words("quote.file"), 2)
         paragraph(words("quote.file.text")).classes("soft")
-        ui.upload(
-            label=words("quote.file.button"),
-            auto_upload=True,
-            max_files=1,
-            max_file_size=_MOST_BYTES,
-            on_upload=lambda event: _priced(visitor, event),
-            on_rejected=lambda: visitor.warn(words("upload.rejected", megabytes=_MOST_BYTES // 1_000_000)),
-        ).props('accept=".csv,.tsv,.jsonl" flat bordered').classes("full")
+        kinds = ".csv,.tsv,.jsonl"
+        file_button(visitor, words("quote.file.button"), kinds, lambda event: _priced(visitor, event))
 
 
 async def _priced(visitor: Visitor, event: events.UploadEventArguments) -> None:
