@@ -36,7 +36,9 @@ def add_users(store_url: str) -> None:
         add_console_user(store_url, name, name, PASSWORD, "test")
 
 
-def logged_in(browser: Browser, address: str, name: str, *, language: str = "en-US", width: int = 1280) -> Page:
+def logged_in(
+    browser: Browser, address: str, name: str, *, language: str = "en-US", width: int = 1280
+) -> Page:
     """Return a page of somebody who is logged in; anything that the browser complains about fails the test."""
     context = browser.new_context(
         viewport={"width": width, "height": 860}, locale=language, reduced_motion="reduce"

@@ -13,10 +13,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from pricelm.services.approving import decisions_about, show_batch
-from pricelm.services.console_users import disable_console_user
+from pricelm.services.console_users import add_console_user, disable_console_user
 from pricelm.services.demo_store import fill_with_demo
 from pricelm.web.console.registry import all_data, all_pages
-from tests.e2e.console_browser import ROLES, add_users, logged_in, opened_browser, save_picture
+from tests.e2e.console_browser import PASSWORD, ROLES, add_users, logged_in, opened_browser, save_picture
 from tests.e2e.service_process import ServiceProcess
 from tests.generated_listings import listings_frame
 
@@ -62,6 +62,8 @@ def _choose(page: Page, count: int) -> None:
     boxes = page.locator(".ag-row .ag-checkbox-input")
     for place in range(count):
         boxes.nth(place).check(force=True)
+    expect(page.locator(".bar")).to_contain_text(str(count))
+    expect(page.locator("[data-key=a]")).to_be_enabled()
 
 
 @pytest.mark.parametrize(
@@ -85,14 +87,15 @@ def test_the_morning_from_log_in_to_applied_prices_and_back(
         save_picture(page, "today")
     batch = int(page.locator(".grid").evaluate("() => pricelmWork.url.split('/').pop()"))
     _choose(page, 2)
-    expect(page.locator(".bar")).to_contain_text(chosen)
+    bar = page.locator(".bar")
+    expect(bar).to_contain_text(chosen)
     page.keyboard.press("a")
     button = page.get_by_role("button", name=send)
     expect(button).to_be_enabled()
     assert show_batch(shop.store, batch)[0].states["approved"] == 2
     button.click()
     page.locator(".dialog .q-btn").last.click()
-    expect(page.get_by_role("button", name=back)).to_be_enabled()
+    expect(bar.get_by_role("button", name=back)).to_be_enabled()
     [sent] = set(shop.outbox.iterdir()) - before
     rows = list(csv.DictReader(sent.open(encoding="utf-8")))
     _, applied = show_batch(shop.store, batch, state="applied")
@@ -102,7 +105,7 @@ def test_the_morning_from_log_in_to_applied_prices_and_back(
     assert decisions_about(shop.store, applied[0].recommendation)[0].actor == "approver"
     page.get_by_role("button", name=back).click()
     page.locator(".dialog .q-btn").last.click()
-    expect(page.get_by_role("button", name=back)).to_be_disabled()
+    expect(bar.get_by_role("button", name=back)).to_be_disabled()
     assert show_batch(shop.store, batch)[0].states["rolled back"] == 2
     [returned] = set(shop.outbox.iterdir()) - before - {sent}
     returns = {row["sku"]: float(row["price"]) for row in csv.DictReader(returned.open(encoding="utf-8"))}
@@ -123,7 +126,9 @@ def test_a_rejection_needs_and_keeps_its_reason(shop: Shop, page: Page) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".q-notification")).to_contain_text("1 decided")
     _, [rejected] = show_batch(shop.store, 1, state="rejected")
-    assert decisions_about(shop.store, rejected.recommendation)[0].reason == "Not our strategy: a recall is on"
+    assert (
+        decisions_about(shop.store, rejected.recommendation)[0].reason == "Not our strategy: a recall is on"
+    )
 
 
 def test_the_what_if_slider_answers_with_the_curve(shop: Shop, page: Page) -> None:
@@ -234,14 +239,13 @@ def test_every_path_is_denied_unless_the_role_may(shop: Shop, name: str) -> None
         assert client.post(f"/console{path}").status_code == (401 if not rank else 405)
     for path in ("/no-such-page", "/data", "/settings/users", "/docs", "/openapi.json"):
         assert client.get(f"/console{path}").status_code == (404 if rank else 303)
-    assert client.get("/console/_nicegui_ws/socket.io/?transport=polling").status_code == (404 if rank else 303)
+    assert client.get("/console/_nicegui_ws/socket.io/?transport=polling").status_code == (
+        404 if rank else 303
+    )
     assert client.post("/console/_nicegui/client/none/upload/1").status_code == (403 if rank else 401)
 
 
 def test_a_session_ends_at_once_when_its_user_is_shut_out(shop: Shop, page: Page) -> None:
-    from pricelm.services.console_users import add_console_user
-    from tests.e2e.console_browser import PASSWORD
-
     add_console_user(shop.store, "leaving", "approver", PASSWORD, "test")
     open_page = logged_in(shop.browser, shop.address, "leaving")
     _choose(open_page, 1)

@@ -81,7 +81,14 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         timeout_worker_healthcheck=_WORKER_STARTS_WITHIN_SECONDS,
     )
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    _LOG.info("serving", extra={"address": address, "version": version.version if version else None, "workers": settings.workers})
+    _LOG.info(
+        "serving",
+        extra={
+            "address": address,
+            "version": version.version if version else None,
+            "workers": settings.workers,
+        },
+    )
     try:
         if settings.workers > 1:
             Multiprocess(config, [listener]).run()

@@ -125,4 +125,6 @@ class _Page(ui.page):
 
 
 def _log_defect(error: Exception) -> None:
-    logging.getLogger("pricelm.console").error("page failed", extra={"error": type(error).__name__, "frames": code_frames(error)})
+    logging.getLogger("pricelm.console").error(
+        "page failed", extra={"error": type(error).__name__, "frames": code_frames(error)}
+    )

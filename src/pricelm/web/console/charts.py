@@ -32,7 +32,12 @@ def profit_chart(
         "yAxis": _axis(words("product.profit"), "value") | {"scale": True},
         "series": [
             {**band, "name": words("product.interval"), "data": low},
-            {**band, "name": words("product.interval"), "data": width, "areaStyle": {"color": _BLUE, "opacity": 0.14}},
+            {
+                **band,
+                "name": words("product.interval"),
+                "data": width,
+                "areaStyle": {"color": _BLUE, "opacity": 0.14},
+            },
             {
                 "type": "line",
                 "name": words("product.profit"),

@@ -49,7 +49,9 @@ class DecisionBar:
             paragraph(words("today.viewer")).classes("soft")
             return
         with ui.element("div").props(f'role="toolbar" aria-label="{words("today.decide")}"').classes("bar"):
-            self._chosen = ui.label(words("today.chosen", count=0)).props('aria-live="polite"').classes("soft")
+            self._chosen = (
+                ui.label(words("today.chosen", count=0)).props('aria-live="polite"').classes("soft")
+            )
             self._decide = [
                 self._button("approve", "check", self._approve, "a").props("unelevated color=primary"),
                 self._button("edit", "edit", self._edit, "e").props("outline"),
@@ -103,7 +105,9 @@ class DecisionBar:
         skus = await self._table.chosen()
         reason = await self._reason(self._visitor.words("reject.title", count=len(skus)))
         if reason:
-            await self._do(lambda caller: reject(self._visitor.store_url, self._request(caller, skus, reason)))
+            await self._do(
+                lambda caller: reject(self._visitor.store_url, self._request(caller, skus, reason))
+            )
 
     async def _edit(self) -> None:
         skus = await self._table.chosen()

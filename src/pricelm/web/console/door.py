@@ -10,7 +10,6 @@ import asyncio
 import contextvars
 import secrets
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from nicegui import Client
@@ -213,4 +212,3 @@ def _cookies(header: str) -> dict[str, str]:
         return {name: one.value for name, one in SimpleCookie(header).items()}
     except CookieError:
         return {}
-

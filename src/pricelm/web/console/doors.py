@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nicegui import events, ui
 
-from pricelm.services.first_plan import plan_from_source
 from pricelm.services.demo_store import fill_with_demo
+from pricelm.services.first_plan import plan_from_source
 from pricelm.services.service_keys import Role
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.uploads import file_button
@@ -37,7 +37,9 @@ def three_doors(visitor: Visitor) -> None:
                 return
             address = ui.input(words("doors.address"), placeholder="postgresql://user:password@host/shop")
             address.props('outlined dense type="password" autocomplete="off"')
-            query = ui.textarea(words("doors.query"), placeholder="select sku, price, unit_cost ... from products")
+            query = ui.textarea(
+                words("doors.query"), placeholder="select sku, price, unit_cost ... from products"
+            )
             query.props("outlined dense autogrow")
             ui.button(
                 words("doors.database.button"),

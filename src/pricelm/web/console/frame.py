@@ -41,7 +41,10 @@ async def framed(page: ConsolePage, visitor: Visitor) -> None:
         except PricelmError as error:
             problem(words("state.problem"), str(error), "error")
         except Exception as error:
-            _LOG.error("page failed", extra={"error": type(error).__name__, "page": page.key, "frames": code_frames(error)})
+            _LOG.error(
+                "page failed",
+                extra={"error": type(error).__name__, "page": page.key, "frames": code_frames(error)},
+            )
             problem(words("state.problem"), words("state.defect"), "error")
 
 
@@ -79,7 +82,9 @@ def _header(visitor: Visitor, drawer: ui.left_drawer) -> None:
             for code in LANGUAGES:
                 ui.menu_item(words(f"language.{code}"), lambda code=code: _speak(visitor, code))
         with (
-            ui.button(icon="contrast").props(f'flat dense aria-label="{words("light")}"').tooltip(words("light")),
+            ui.button(icon="contrast")
+            .props(f'flat dense aria-label="{words("light")}"')
+            .tooltip(words("light")),
             ui.menu(),
         ):
             for light in _LIGHTS:

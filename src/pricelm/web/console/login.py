@@ -53,7 +53,9 @@ class Login:
         Shown below the form: how to come into a demo.
     """
 
-    def __init__(self, check: Callable[[str, str], LoginResult], sessions: SessionBook, note: str = "") -> None:
+    def __init__(
+        self, check: Callable[[str, str], LoginResult], sessions: SessionBook, note: str = ""
+    ) -> None:
         self._check, self._sessions, self._note = check, sessions, note
         # each hash takes 19 MB and a core: more at once would let strangers keep the service busy
         self._turn = asyncio.Semaphore(_HASHES_AT_ONCE)

@@ -35,7 +35,9 @@ def table(
         with ui.element("table").classes("plain"):
             with ui.element("thead"), ui.element("tr"):
                 for place, name in enumerate(head):
-                    TextElement(tag="th", text=name).props('scope="col"').classes("number" if place in numbers else "")
+                    TextElement(tag="th", text=name).props('scope="col"').classes(
+                        "number" if place in numbers else ""
+                    )
                 if actions is not None:
                     TextElement(tag="td", text="")
             with ui.element("tbody"):

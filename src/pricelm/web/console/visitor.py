@@ -95,7 +95,9 @@ class Visitor:
         except PricelmError as error:
             self.warn(str(error))
         except Exception as error:
-            _LOG.error("page action failed", extra={"error": type(error).__name__, "frames": code_frames(error)})
+            _LOG.error(
+                "page action failed", extra={"error": type(error).__name__, "frames": code_frames(error)}
+            )
             self.warn(self.words("state.defect"))
         return None
 

@@ -69,7 +69,13 @@ class WorkTable:
                 column("step", width=115, **{":valueFormatter": "pricelmLabel('step')"}),
                 column("why", flex=3, minWidth=220, **{":tooltipValueGetter": "p => p.value"}),
             ],
-            "defaultColDef": {"sortable": True, "resizable": True, "filter": True, "suppressHeaderMenuButton": True, "suppressHeaderFilterButton": True},
+            "defaultColDef": {
+                "sortable": True,
+                "resizable": True,
+                "filter": True,
+                "suppressHeaderMenuButton": True,
+                "suppressHeaderFilterButton": True,
+            },
             "rowSelection": {"mode": "multiRow", "selectAll": "filtered", "enableClickSelection": False},
             ":getRowId": "p => String(p.data.id)",
             ":onGridReady": "pricelmReady",
@@ -92,7 +98,10 @@ class WorkTable:
         chosen = {name: value for name, value in (("step", self.step), ("action", self.action)) if value}
         self._grid.run_grid_method(
             "setFilterModel",
-            {name: {"filterType": "text", "type": "equals", "filter": value} for name, value in chosen.items()},
+            {
+                name: {"filterType": "text", "type": "equals", "filter": value}
+                for name, value in chosen.items()
+            },
         )
 
     def export(self) -> None:

@@ -64,7 +64,9 @@ async def _show(visitor: Visitor, place: ui.element) -> None:
             for version, why in visitor.parts.models.problems.items():
                 paragraph(words("models.problem", version=version, why=why)).classes("warn")
             if visitor.may(Role.approver) and sum(one.promoted is not None for one in versions) > 1:
-                _button(visitor, place, "models.rollback", Role.approver, lambda c: registry.roll_back(c.name))
+                _button(
+                    visitor, place, "models.rollback", Role.approver, lambda c: registry.roll_back(c.name)
+                )
         with ui.element("section").classes("panel"):
             heading(words("models.changes"), 2)
             head = [words(f"models.head.{name}") for name in ("at", "actor", "action", "version", "note")]
@@ -88,9 +90,7 @@ def _actions(visitor: Visitor, place: ui.element, one: VersionRecord) -> None:
         _button(visitor, place, "models.promote", Role.approver, lambda c: registry.promote(version, c.name))
 
 
-def _button(
-    visitor: Visitor, place: ui.element, key: str, role: Role, work: Callable[[Caller], Any]
-) -> None:
+def _button(visitor: Visitor, place: ui.element, key: str, role: Role, work: Callable[[Caller], Any]) -> None:
     async def clicked() -> None:
         if await visitor.act(role, work) is not None:
             await visitor.parts.models.refresh()

@@ -186,4 +186,3 @@ def _events(visitor: Visitor, history: ProductHistory, currency: str) -> None:
     events.sort(key=lambda one: one[0].timestamp() if one[0] else 0.0, reverse=True)
     rows = [[moment(at, words), what, detail] for at, what, detail in events]
     table([words("column.at"), words("column.what"), words("column.detail")], rows, words("product.history"))
-

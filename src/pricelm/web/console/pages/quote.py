@@ -47,7 +47,9 @@ class _Typed:
             for role in _ROLES:
                 if getattr(columns, role, None):
                     kind = ui.textarea if role == "description" else ui.input
-                    field = kind(words(f"field.{role}"), on_change=lambda e, role=role: self._typed(role, e.value))
+                    field = kind(
+                        words(f"field.{role}"), on_change=lambda e, role=role: self._typed(role, e.value)
+                    )
                     field.props(f'outlined dense debounce=250 maxlength="{_MOST_LETTERS}"').classes("full")
         with ui.element("section").classes("panel wide"):
             heading(words("quote.price"), 2)

@@ -52,7 +52,9 @@ def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
                         with ui.element("dd"):
                             ui.label(str(value)[:300])
         with ui.row().classes("bar"):
-            price = ui.number(words("review.price"), min=0.01, step=0.01, format="%.2f").props("outlined dense")
+            price = ui.number(words("review.price"), min=0.01, step=0.01, format="%.2f").props(
+                "outlined dense"
+            )
             price.props(f'input-aria-label="{words("review.price")}"')
 
             def label(caller: Caller) -> bool:
@@ -67,9 +69,7 @@ def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
             _button(visitor, place, "review.dismiss", dismiss, "flat")
 
 
-def _button(
-    visitor: Visitor, place: ui.element, key: str, work: Callable[[Caller], Any], look: str
-) -> None:
+def _button(visitor: Visitor, place: ui.element, key: str, work: Callable[[Caller], Any], look: str) -> None:
     async def clicked() -> None:
         if await visitor.act(Role.analyst, work):
             visitor.tell(visitor.words("done"))

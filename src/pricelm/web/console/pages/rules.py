@@ -124,9 +124,9 @@ class _Rules:
             head = [words(f"rules.head.{name}") for name in ("version", "at", "actor", "rules", "note")]
 
             def restore(place: int) -> None:
-                ui.button(
-                    words("rules.open"), on_click=lambda: self._open(known[place].version)
-                ).props("flat dense no-caps")
+                ui.button(words("rules.open"), on_click=lambda: self._open(known[place].version)).props(
+                    "flat dense no-caps"
+                )
 
             table(head, rows, words("rules.versions"), numbers=(0, 3), actions=restore)
 

@@ -49,7 +49,11 @@ async def _users(visitor: Visitor, place: ui.element) -> None:
                 one.name,
                 roles.get(one.role, one.role),
                 moment(one.created, words),
-                words("settings.disabled") if one.disabled else words("settings.locked") if one.locked_until else "",
+                words("settings.disabled")
+                if one.disabled
+                else words("settings.locked")
+                if one.locked_until
+                else "",
             ]
             for one in users
         ]
@@ -61,7 +65,9 @@ async def _users(visitor: Visitor, place: ui.element) -> None:
         head = [words(f"settings.head.{name}") for name in ("name", "role", "created", "state")]
         table(head, rows, words("settings.users"), actions=actions)
         with ui.row().classes("bar"):
-            name = ui.input(words("settings.head.name")).props('outlined dense maxlength="100" autocomplete="off"')
+            name = ui.input(words("settings.head.name")).props(
+                'outlined dense maxlength="100" autocomplete="off"'
+            )
             role = ui.select(roles, value="viewer", label=words("settings.head.role")).props("outlined dense")
             secret = ui.input(words("login.password"), password=True).props(
                 'outlined dense maxlength="200" autocomplete="new-password"'
@@ -98,9 +104,7 @@ async def _password(visitor: Visitor, name: str, again: Callable[[], Any]) -> No
         )
         ui.button(words("save"), on_click=lambda: dialog.submit(True)).props("unelevated no-caps")
     if await dialog:
-        await _done(
-            visitor, lambda c: set_console_password(url, name, secret.value or "", c.name), again
-        )()
+        await _done(visitor, lambda c: set_console_password(url, name, secret.value or "", c.name), again)()
 
 
 async def _keys(visitor: Visitor, place: ui.element) -> None:
@@ -123,7 +127,8 @@ async def _keys(visitor: Visitor, place: ui.element) -> None:
         heading(words("settings.keys"), 2)
         paragraph(words("settings.keys.text")).classes("soft")
         rows = [
-            [one.name, one.role, one.key_id, moment(one.created, words), moment(one.revoked, words)] for one in keys
+            [one.name, one.role, one.key_id, moment(one.created, words), moment(one.revoked, words)]
+            for one in keys
         ]
 
         def actions(at: int) -> None:
@@ -133,7 +138,9 @@ async def _keys(visitor: Visitor, place: ui.element) -> None:
         head = [words(f"settings.head.{one}") for one in ("name", "role", "id", "created", "revoked")]
         table(head, rows, words("settings.keys"), actions=actions)
         with ui.row().classes("bar"):
-            name = ui.input(words("settings.head.name")).props('outlined dense maxlength="100" autocomplete="off"')
+            name = ui.input(words("settings.head.name")).props(
+                'outlined dense maxlength="100" autocomplete="off"'
+            )
             roles = {role.name: words(f"role.{role.name}") for role in Role}
             role = ui.select(roles, value="viewer", label=words("settings.head.role")).props("outlined dense")
             ui.button(words("settings.add"), on_click=made).props("outline no-caps")

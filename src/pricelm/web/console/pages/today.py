@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 from nicegui import ui
 from starlette.responses import JSONResponse, Response
 
@@ -91,7 +92,11 @@ class _Today:
         shown = [
             ("today.waiting", whole(work.waiting, words), ""),
             ("today.gain", amount(work.waiting_gain, currency, words), words("today.gain.hint")),
-            ("today.approved", whole(states.get("approved", 0), words), amount(work.approved_gain, currency, words) if work.approved_gain else ""),
+            (
+                "today.approved",
+                whole(states.get("approved", 0), words),
+                amount(work.approved_gain, currency, words) if work.approved_gain else "",
+            ),
             ("today.applied", whole(states.get("applied", 0), words), ""),
         ]
         with ui.element("dl").classes("figures"):
@@ -107,14 +112,21 @@ class _Today:
     def _filters(self, table: WorkTable) -> None:
         words = self._visitor.words
         with ui.row().classes("filters"):
-            search = ui.input(placeholder=words("today.search"), on_change=lambda e: table.search(e.value or ""))
-            search.props(f'outlined dense clearable debounce=200 id="search" aria-label="{words("today.search")}"')
+            search = ui.input(
+                placeholder=words("today.search"), on_change=lambda e: table.search(e.value or "")
+            )
+            search.props(
+                f'outlined dense clearable debounce=200 id="search" aria-label="{words("today.search")}"'
+            )
             with search.add_slot("prepend"):
                 ui.icon("search").props('aria-hidden="true"')
             shown = {"": words("all")} | {state: words(f"step.{state}") for state in STATES}
             table.step = "waiting"
             ui.select(
-                shown, value=table.step, label=words("today.step"), on_change=lambda e: table.only(step=e.value)
+                shown,
+                value=table.step,
+                label=words("today.step"),
+                on_change=lambda e: table.only(step=e.value),
             ).props("outlined dense options-dense").classes("narrow")
             actions = {"": words("all")} | {
                 one: words(f"action.{one}") for one in ("raise", "lower", "hold", "test first", "review")
