@@ -39,7 +39,7 @@ def add_users(store_url: str) -> None:
 def logged_in(
     browser: Browser, address: str, name: str, *, language: str = "en-US", width: int = 1280
 ) -> Page:
-    """Return a page of somebody who is logged in; anything that the browser complains about fails the test."""
+    """Return a page of somebody who is logged in, which remembers what the browser complains about."""
     context = browser.new_context(
         viewport={"width": width, "height": 860}, locale=language, reduced_motion="reduce"
     )

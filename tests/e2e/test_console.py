@@ -165,7 +165,8 @@ def test_a_file_comes_back_priced(shop: Shop, page: Page, tmp_path: Path) -> Non
     page.goto(f"{shop.address}/console/quote")
     with page.expect_download() as waiting:
         page.locator("input[type=file]").set_input_files(listings)
-    rows = list(csv.DictReader(Path(waiting.value.path()).open(encoding="utf-8")))
+    with Path(waiting.value.path()).open(encoding="utf-8") as priced:
+        rows = list(csv.DictReader(priced))
     assert len(rows) == 3 and all(float(row["predicted_price"]) > 0 for row in rows)
     assert waiting.value.suggested_filename == "mine-priced.csv"
 

@@ -1,4 +1,4 @@
-"""A store filled with an embedded shop: its listings, sales, learned demand, rules, a plan, listings to review."""
+"""A store filled with an embedded shop: listings, sales, learned demand, rules, a plan, a review queue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pricelm.services.rule_history import put_rules_in_force
 from pricelm.services.training import TrainingOptions, TrainingRequest, train_model
 
 SHOP = "electronics"
-PASSWORD = "pricelm-demo"
+PASSWORD = "pricelm-demo"  # noqa: S105  # everybody may know it
 USERS = {"vera": "viewer", "ana": "analyst", "ben": "approver", "eva": "approver", "max": "admin"}
 """Who can log in to the demo, which only this machine can reach; all with the same password."""
 assert len(PASSWORD) >= LEAST_PASSWORD
@@ -44,7 +44,7 @@ rules:
 
 @dataclass(frozen=True)
 class DemoStore:
-    """Where the demo of the console is: the address of its store, its model, and the folder of prices sent out."""
+    """Where the demo of the console is: its store, its model, and the folder of prices sent out."""
 
     store: str
     model: Path

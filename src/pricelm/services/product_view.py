@@ -1,4 +1,4 @@
-"""One product of a plan: what each price would earn and how sure that is, what rules say, what happened so far."""
+"""One product of a plan: what each price would earn and how sure that is, and what happened so far."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_WEEKS = 104
 
 @dataclass(frozen=True)
 class PricePoint:
-    """What a price would earn a period: units, revenue, profit with its 90 % interval, and whether it is ruled out."""
+    """What a price would earn a period, with a 90 % interval of the profit, and what rules say."""
 
     price: float
     units: float

@@ -1,4 +1,4 @@
-"""Work lists: what a plan recommends, as the people see it who decide about it, fast enough for every click."""
+"""Work lists: what a plan recommends, as people see it who decide about it, fast enough for every click."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def _row(one: RecommendationValues, texts: dict[str, str]) -> dict[str, Any]:
 
 
 def _step(one: RecommendationValues) -> str:
-    """Return where a recommendation stands for the people: an open one waits, needs a look, or moves nothing."""
+    """Return where a recommendation stands: an open one waits, needs a look, or moves nothing."""
     if one.state != "open":
         return one.state
     return "waiting" if one.action in MOVES else "hold" if one.action == "hold" else "look"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -98,9 +99,8 @@ def test_a_session_ends_with_its_user_its_password_or_its_time(
     store.close()
 
 
-def test_an_admin_is_always_left() -> None:
-    url = "sqlite:///file:admins?mode=memory&cache=shared&uri=true"
-    keeper = open_store(url)
+def test_an_admin_is_always_left(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
     add_console_user(url, "root", "admin", WORD, "test")
     for attempt in (
         lambda: disable_console_user(url, "root", "test"),
@@ -111,7 +111,6 @@ def test_an_admin_is_always_left() -> None:
     add_console_user(url, "second", "admin", WORD, "test")
     disable_console_user(url, "root", "test")
     assert [one.name for one in list_console_users(url) if one.disabled is None] == ["second"]
-    keeper.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Charts as options of ECharts: profit against price, steps, history. Colors come from the visitor's light."""
+"""Charts as options of ECharts: profit against price, steps, sales, effects of words."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from pricelm.core.errors import ConfigError, PricelmError
 from pricelm.services.console_users import LANGUAGES, set_console_language
-from pricelm.services.service_keys import Role
+from pricelm.services.service_keys import Caller, Role
 from pricelm.web.api.logs import code_frames
 from pricelm.web.console.registry import ConsolePage, all_pages
 from pricelm.web.console.states import problem
@@ -104,9 +104,10 @@ def _header(visitor: Visitor, drawer: ui.left_drawer) -> None:
 
 
 async def _speak(visitor: Visitor, code: str) -> None:
-    await visitor.act(
-        Role.viewer, lambda caller: set_console_language(visitor.store_url, caller.name, code) or True
-    )
+    def speak(caller: Caller) -> None:
+        set_console_language(visitor.store_url, caller.name, code)
+
+    await visitor.act(Role.viewer, speak)
     visitor.parts.sessions.forget(visitor.visit.session)
     ui.navigate.reload()
 

@@ -28,7 +28,8 @@ _WITHIN = re.compile(r"/[A-Za-z0-9._~%/-]*")
 _STYLE = (Path(__file__).parent / "login.css").read_text(encoding="utf-8")
 _PAGE = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><title>{title} · pricelm</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><meta name="robots" content="noindex">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><meta name="robots" content="noindex">
 <style nonce="{nonce}">{style}</style></head><body><main>{body}</main></body></html>"""
 _FORM = """<h1>pricelm</h1><p>{about}</p>
 <form method="post" action="{action}">
@@ -36,7 +37,8 @@ _FORM = """<h1>pricelm</h1><p>{about}</p>
 <label for="name">{name}</label>
 <input id="name" name="name" autocomplete="username" value="{typed}" required maxlength="100" {first}>
 <label for="password">{password}</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="200" {then}>
+<input id="password" name="password" type="password" autocomplete="current-password" required
+maxlength="200" {then}>
 {problem}<button type="submit">{button}</button></form>{note}"""
 
 

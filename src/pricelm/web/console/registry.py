@@ -43,7 +43,7 @@ class ConsoleData:
 
     path: str
     role: Role
-    answer: Callable[[Any], Awaitable[Any]]
+    answer: Callable[..., Awaitable[Any]]
 
 
 def all_pages() -> tuple[ConsolePage, ...]:

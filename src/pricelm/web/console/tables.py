@@ -31,20 +31,20 @@ def table(
     actions : callable, optional
         Builds what stands at the end of a row; takes its place.
     """
-    with ui.element("div").props(f'tabindex="0" role="region" aria-label="{caption}"').classes("scroll"):
-        with ui.element("table").classes("plain"):
-            with ui.element("thead"), ui.element("tr"):
-                for place, name in enumerate(head):
-                    TextElement(tag="th", text=name).props('scope="col"').classes(
-                        "number" if place in numbers else ""
-                    )
-                if actions is not None:
-                    TextElement(tag="td", text="")
-            with ui.element("tbody"):
-                for place, row in enumerate(rows):
-                    with ui.element("tr"):
-                        for column, cell in enumerate(row):
-                            TextElement(tag="td", text=cell).classes("number" if column in numbers else "")
-                        if actions is not None:
-                            with ui.element("td").classes("actions"):
-                                actions(place)
+    scroll = ui.element("div").props(f'tabindex="0" role="region" aria-label="{caption}"').classes("scroll")
+    with scroll, ui.element("table").classes("plain"):
+        with ui.element("thead"), ui.element("tr"):
+            for place, name in enumerate(head):
+                TextElement(tag="th", text=name).props('scope="col"').classes(
+                    "number" if place in numbers else ""
+                )
+            if actions is not None:
+                TextElement(tag="td", text="")
+        with ui.element("tbody"):
+            for place, row in enumerate(rows):
+                with ui.element("tr"):
+                    for column, cell in enumerate(row):
+                        TextElement(tag="td", text=cell).classes("number" if column in numbers else "")
+                    if actions is not None:
+                        with ui.element("td").classes("actions"):
+                            actions(place)

@@ -1,4 +1,4 @@
-"""Choosing a file: a button that says so, before the framework's own widget, which a screen reader cannot name."""
+"""Choosing a file: a button that says so, before a widget that a screen reader cannot name."""
 
 from __future__ import annotations
 

@@ -82,13 +82,15 @@ async def _users(visitor: Visitor, place: ui.element) -> None:
 
 def _user_actions(visitor: Visitor, one: UserRecord, roles: dict[str, str], again: Callable[[], Any]) -> None:
     words, url = visitor.words, visitor.store_url
+
+    def becomes(role: str) -> Callable[[Caller], None]:
+        return lambda caller: set_console_role(url, one.name, role, caller.name)
+
     with ui.button(words("settings.change")).props("flat dense no-caps"), ui.menu():
         for role, label in roles.items():
             if role != one.role:
                 item = ui.menu_item(words("settings.to_role", role=label))
-                item.on_click(
-                    _done(visitor, lambda c, role=role: set_console_role(url, one.name, role, c.name), again)
-                )
+                item.on_click(_done(visitor, becomes(role), again))
         ui.menu_item(words("settings.password"), lambda: _password(visitor, one.name, again))
         ui.menu_item(words("settings.disable")).on_click(
             _done(visitor, lambda c: disable_console_user(url, one.name, c.name), again)
