@@ -28,7 +28,9 @@ def profit_chart(
         for place, (name, price) in enumerate(marks)
     ]
     return _base() | {
-        "xAxis": _axis(words("column.price"), "value") | {"scale": True},
+        "grid": {"left": 12, "right": 24, "top": 44, "bottom": 34, "containLabel": True},
+        "xAxis": _axis(words("column.price"), "value")
+        | {"scale": True, "nameLocation": "middle", "nameGap": 28},
         "yAxis": _axis(words("product.profit"), "value") | {"scale": True},
         "series": [
             {**band, "name": words("product.interval"), "data": low},
