@@ -21,7 +21,7 @@ from pricelm.core.errors import ConfigError, DeliveryError
 from pricelm.services.applying import apply_batch, give_up_apply
 from pricelm.services.approving import show_batch
 from pricelm.services.auditing import show_audit, verify_audit
-from pricelm.services.price_targets import KEY_HEADER, WebhookTarget, open_target
+from pricelm.services.price_targets import KEY_HEADER, TableTarget, WebhookTarget, open_target
 from pricelm.services.rolling_back import RollbackScope, roll_back
 from pricelm.storage.database import open_store
 from pricelm.storage.prices import count_pending
@@ -130,6 +130,39 @@ def test_ten_thousand_prices_and_four_kills(
     assert Counter(change[1] for change in told) == dict.fromkeys((sku for sku, _ in wanted), 1)
     assert verify_audit(store_url).ok
     assert apply_batch(store_url, 1, open_target(target), BEN).delivery is None
+
+
+def test_two_who_apply_at_once_hand_over_and_write_down_once(store_url: str, tmp_path: Path) -> None:
+    """Both find the same prices pending, and what one has marked the other leaves alone."""
+    target = f"sqlite:///{tmp_path / 'shop.db'}#prices"
+    add_plan(store_url, [(f"sku-{number}", 4.0, 4.2) for number in range(600)], state="approved")
+    killed_at(store_url, target, "handed over", 1)
+    both = threading.Barrier(2)
+    failures: list[BaseException] = []
+
+    class Waiting(TableTarget):
+        def begin(self, prices: Any) -> None:
+            both.wait(30)
+
+    def run() -> None:
+        try:
+            apply_batch(store_url, 1, Waiting(*target.split("#")), BEN)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and len(rows_of(target)) == 600
+    told = [
+        change[1]
+        for one in show_audit(store_url)
+        if one.action == "apply"
+        for change in one.details["changes"]
+    ]
+    assert len(told) == len(set(told)) == 600
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.alerts import AlertRow, add_alerts, alerts_in_state, get_alert
 from pricelm.storage.audit import write_audit
 from pricelm.storage.base import utc_now
@@ -53,7 +53,7 @@ class AlertRecord:
     handled_by: str
 
 
-def record_alerts(store_url: str, alerts: Iterable[Alert]) -> int:
+def record_alerts(place: StorePlace, alerts: Iterable[Alert]) -> int:
     """Write alerts down and return how many.
 
     Raises
@@ -66,17 +66,17 @@ def record_alerts(store_url: str, alerts: Iterable[Alert]) -> int:
         if one.severity not in SEVERITIES:
             raise ConfigError(f"expected a severity of {', '.join(SEVERITIES)}, got {one.severity!r}")
         rows.append({**vars(one), "kind": one.kind[:40], "sku": one.sku[:200]})
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         return add_alerts(session, rows)
 
 
-def recorded_alerts(store_url: str, state: str = "open", limit: int = 100) -> list[AlertRecord]:
+def recorded_alerts(place: StorePlace, state: str = "open", limit: int = 100) -> list[AlertRecord]:
     """Return alerts in the state open, acknowledged or closed, newest first."""
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         return [_record(row) for row in alerts_in_state(session, state, limit)]
 
 
-def handle_alert(store_url: str, number: int, state: str, actor: str) -> None:
+def handle_alert(place: StorePlace, number: int, state: str, actor: str) -> None:
     """Acknowledge or close an alert.
 
     Raises
@@ -84,7 +84,7 @@ def handle_alert(store_url: str, number: int, state: str, actor: str) -> None:
     ConfigError
         If there is no such alert, or it cannot go to that state.
     """
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         row = get_alert(session, number)
         if row is None:
             raise ConfigError(f"expected the number of an alert, got {number}")

@@ -11,7 +11,7 @@ from pricelm.services.approving import unknown_batch
 from pricelm.services.delivering import DeliveryResult, check_approver, deliver, give_up, unfinished
 from pricelm.services.price_targets import PriceTarget
 from pricelm.services.service_keys import Caller
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import write_audit
 from pricelm.storage.batches import Batch, RecommendationRow, get_batch, recommendations_of, set_states
 from pricelm.storage.database import Store
@@ -19,14 +19,14 @@ from pricelm.storage.prices import add_changes, add_delivery, prices_in_force, s
 
 
 def apply_batch(
-    store_url: str, batch: int, target: PriceTarget, caller: Caller, progress: Progress = Silence()
+    place: StorePlace, batch: int, target: PriceTarget, caller: Caller, progress: Progress = Silence()
 ) -> DeliveryResult:
     """Hand over the approved prices of a plan; a second call goes on, or finds nothing to do.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     batch : int
         The plan.
     target : PriceTarget
@@ -52,7 +52,7 @@ def apply_batch(
         If the target or the store fails; the same call goes on.
     """
     check_approver(caller)
-    with opened_store(store_url) as store:
+    with opened_store(place) as store:
         left_out: dict[str, str] = {}
         delivery = unfinished(store, "apply", _scope(batch), target)
         if delivery is None:
@@ -62,13 +62,13 @@ def apply_batch(
         return deliver(store, delivery, target, caller.name, left_out, progress)
 
 
-def give_up_apply(store_url: str, batch: int, caller: Caller) -> int:
+def give_up_apply(place: StorePlace, batch: int, caller: Caller) -> int:
     """Give up the prices of a plan that did not arrive, and return how many; they stay approved.
 
     A target that took some of the last ones without the store knowing has them nevertheless; handed over
     again they keep their keys.
     """
-    with opened_store(store_url) as store:
+    with opened_store(place) as store:
         return give_up(store, "apply", _scope(batch), caller)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from pricelm.core.errors import ConfigError, NotAllowedError
 from pricelm.services.service_keys import Caller, Role
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import write_audit
 from pricelm.storage.base import to_amount
 from pricelm.storage.batches import (
@@ -116,23 +116,23 @@ class DecisionRequest:
     four_eyes_share: float = 0.2
 
 
-def list_batches(store_url: str, limit: int = 50) -> list[BatchRecord]:
+def list_batches(place: StorePlace, limit: int = 50) -> list[BatchRecord]:
     """Return the newest plans, newest first."""
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         rows = latest_batches(session, limit)
         states = count_states(session, [row.batch for row in rows])
         return [_batch_record(row, states[row.batch]) for row in rows]
 
 
 def show_batch(
-    store_url: str, batch: int, *, state: str | None = None, limit: int | None = None
+    place: StorePlace, batch: int, *, state: str | None = None, limit: int | None = None
 ) -> tuple[BatchRecord, list[RecommendationRecord]]:
     """Return a plan and its recommendations in the order of its table.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     batch : int
         The plan.
     state : str, optional
@@ -150,7 +150,7 @@ def show_batch(
     ConfigError
         If there is no such plan.
     """
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         row = get_batch(session, batch)
         if row is None:
             raise unknown_batch(batch)
@@ -158,7 +158,7 @@ def show_batch(
         return _batch_record(row, count_states(session, [batch])[batch]), [_record(one) for one in found]
 
 
-def decisions_about(store_url: str, recommendation: int) -> list[ApprovalRecord]:
+def decisions_about(place: StorePlace, recommendation: int) -> list[ApprovalRecord]:
     """Return what people decided about a recommendation, oldest first.
 
     Raises
@@ -166,20 +166,20 @@ def decisions_about(store_url: str, recommendation: int) -> list[ApprovalRecord]
     ConfigError
         If there is no such recommendation.
     """
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         if get_recommendation(session, recommendation) is None:
             raise ConfigError(f"expected the number of a recommendation, got {recommendation}")
         rows = approvals_of(session, recommendation)
         return [ApprovalRecord(one.at, one.actor, one.decision, one.price, one.reason) for one in rows]
 
 
-def approve(store_url: str, request: DecisionRequest) -> Decisions:
+def approve(place: StorePlace, request: DecisionRequest) -> Decisions:
     """Approve the proposed, or edited, prices of a plan.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     request : DecisionRequest
         Which, by whom.
 
@@ -209,10 +209,10 @@ def approve(store_url: str, request: DecisionRequest) -> Decisions:
         row.decided_price, row.state = price, "approved"
         return ""
 
-    return _decide(store_url, request, "approve", step)
+    return _decide(place, request, "approve", step)
 
 
-def reject(store_url: str, request: DecisionRequest) -> Decisions:
+def reject(place: StorePlace, request: DecisionRequest) -> Decisions:
     """Reject recommendations, approved ones too as long as they did not go out; a reason is needed.
 
     See `approve` for parameters and errors.
@@ -225,18 +225,18 @@ def reject(store_url: str, request: DecisionRequest) -> Decisions:
         row.state = "rejected"
         return ""
 
-    return _decide(store_url, request, "reject", step)
+    return _decide(place, request, "reject", step)
 
 
-def edit(store_url: str, request: DecisionRequest, price: Decimal | float) -> Decisions:
+def edit(place: StorePlace, request: DecisionRequest, price: Decimal | float) -> Decisions:
     """Put another price in place of the proposed one; a reason is needed.
 
     A small move is approved with that; a big one waits for another person.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     request : DecisionRequest
         Which products, by whom.
     price : Decimal or float
@@ -266,7 +266,7 @@ def edit(store_url: str, request: DecisionRequest, price: Decimal | float) -> De
         row.state = "open" if _is_big(row, amount, request.four_eyes_share) else "approved"
         return ""
 
-    return _decide(store_url, request, "edit", step)
+    return _decide(place, request, "edit", step)
 
 
 def unknown_batch(batch: int) -> ConfigError:
@@ -275,7 +275,7 @@ def unknown_batch(batch: int) -> ConfigError:
 
 
 def _decide(
-    store_url: str,
+    place: StorePlace,
     request: DecisionRequest,
     decision: str,
     step: Callable[[Batch, RecommendationRow], str],
@@ -286,7 +286,7 @@ def _decide(
             f"expected an approver, and {caller.name} is {caller.role.name}: ask an approver"
         )
     made = Decisions()
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         batch = get_batch(session, request.batch)
         if batch is None:
             raise unknown_batch(request.batch)

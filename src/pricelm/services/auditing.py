@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import (
     GENESIS,
     AuditEntry,
@@ -76,13 +76,13 @@ class AuditReport:
         return not self.problems
 
 
-def verify_audit(store_url: str, known_end: str | None = None) -> AuditReport:
+def verify_audit(place: StorePlace, known_end: str | None = None) -> AuditReport:
     """Check every entry of the log, their order, and how it ends.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     known_end : str, optional
         What an earlier check gave as ``end``: the log must still hold that entry. Somebody who can write to
         the database could write all of it anew; against a hash that is kept elsewhere even that shows.
@@ -103,7 +103,7 @@ def verify_audit(store_url: str, known_end: str | None = None) -> AuditReport:
     True
     """
     known = _parsed_end(known_end)
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         return check_chain(all_entries(session), read_log_end(session), known)
 
 
@@ -150,14 +150,14 @@ def check_chain(
 
 
 def show_audit(
-    store_url: str, limit: int = 50, *, actor: str | None = None, subject: str | None = None
+    place: StorePlace, limit: int = 50, *, actor: str | None = None, subject: str | None = None
 ) -> list[AuditRecord]:
     """Return the newest entries, newest first.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     limit : int, default 50
         Most entries.
     actor, subject : str, optional
@@ -168,7 +168,7 @@ def show_audit(
     list of AuditRecord
         The entries.
     """
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         return [_record(row) for row in latest_entries(session, limit, actor=actor, subject=subject)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pricelm.core.errors import ConfigError
 from pricelm.services.recording import plain
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import write_audit
 from pricelm.storage.base import utc_now
 from pricelm.storage.experiments import Experiment, add_experiment, all_experiments, get_experiment
@@ -28,7 +28,7 @@ class ExperimentRecord:
     result: dict[str, Any]
 
 
-def begin_experiment(store_url: str, name: str, kind: str, actor: str, design: dict[str, Any]) -> None:
+def begin_experiment(place: StorePlace, name: str, kind: str, actor: str, design: dict[str, Any]) -> None:
     """Write an experiment down before it starts; its design is not changed afterwards.
 
     Raises
@@ -38,14 +38,14 @@ def begin_experiment(store_url: str, name: str, kind: str, actor: str, design: d
     """
     if not name.strip() or len(name) > 120:
         raise ConfigError(f"expected a name of 1 to 120 characters, got {len(name)}")
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         if get_experiment(session, name) is not None:
             raise ConfigError(f"expected a new name, got {name!r}, which an experiment has already")
         add_experiment(session, name, kind[:40], actor, plain(design))
         write_audit(session, actor, "begin experiment", f"experiment {name}", plain(design))
 
 
-def end_experiment(store_url: str, name: str, actor: str, result: dict[str, Any]) -> None:
+def end_experiment(place: StorePlace, name: str, actor: str, result: dict[str, Any]) -> None:
     """Write down what came out.
 
     Raises
@@ -53,7 +53,7 @@ def end_experiment(store_url: str, name: str, actor: str, result: dict[str, Any]
     ConfigError
         If there is no such experiment, or it has ended.
     """
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         row = get_experiment(session, name)
         if row is None or row.state != "running":
             raise ConfigError(f"expected a running experiment, got {name[:120]!r}, which is none")
@@ -61,9 +61,9 @@ def end_experiment(store_url: str, name: str, actor: str, result: dict[str, Any]
         write_audit(session, actor, "end experiment", f"experiment {name}", plain(result))
 
 
-def recorded_experiments(store_url: str, limit: int = 100) -> list[ExperimentRecord]:
+def recorded_experiments(place: StorePlace, limit: int = 100) -> list[ExperimentRecord]:
     """Return the experiments, newest first."""
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         return [_record(row) for row in all_experiments(session, limit)]
 
 

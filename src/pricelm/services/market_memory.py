@@ -21,7 +21,7 @@ from pricelm.core.errors import DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.services.recording import plain
 from pricelm.services.rejections import RejectedRows
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.base import to_amount
 from pricelm.storage.database import Store
 from pricelm.storage.market import SeenPrice, put_listings, put_observations, put_sales
@@ -74,13 +74,13 @@ class LoadResult:
     rejected_counts: dict[str, int]
 
 
-def load_market(store_url: str, request: LoadRequest, progress: Progress = Silence()) -> LoadResult:
+def load_market(place: StorePlace, request: LoadRequest, progress: Progress = Silence()) -> LoadResult:
     """Read listings, observations or sales into a store; reading the same file again changes nothing.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     request : LoadRequest
         What is read.
     progress : Progress
@@ -106,7 +106,7 @@ def load_market(store_url: str, request: LoadRequest, progress: Progress = Silen
     if request.kind not in loaders:
         raise DataError(f"expected {', '.join(loaders)}, got {request.kind!r}")
     count = 0
-    with opened_store(store_url) as store, RejectedRows(request.folder / "load") as rejected:
+    with opened_store(place) as store, RejectedRows(request.folder / "load") as rejected:
         progress.start(f"reading {request.kind}", 0)
         for rows in loaders[request.kind](store, request, rejected):
             count += rows

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pricelm.core.nouns import Quote
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.base import canonical_json, to_amount
 from pricelm.storage.documents import put_document
 from pricelm.storage.quotes import add_quotes, latest_quotes
@@ -33,7 +33,7 @@ class QuoteRecord:
 
 
 def record_quotes(
-    store_url: str,
+    place: StorePlace,
     quotes: Sequence[tuple[dict[str, Any], Quote]],
     *,
     actor: str,
@@ -43,8 +43,8 @@ def record_quotes(
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     quotes : sequence of tuple
         Listing as JSON-ready values, and its quote.
     actor : str
@@ -57,7 +57,7 @@ def record_quotes(
     int
         How many.
     """
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         rows = [
             {
                 "actor": actor[:120],
@@ -77,9 +77,9 @@ def record_quotes(
         return add_quotes(session, rows)
 
 
-def recorded_quotes(store_url: str, limit: int = 100, listing_id: str | None = None) -> list[QuoteRecord]:
+def recorded_quotes(place: StorePlace, limit: int = 100, listing_id: str | None = None) -> list[QuoteRecord]:
     """Return the newest quotes, newest first; of one listing if it is named."""
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         return [
             QuoteRecord(
                 row.quote,

@@ -14,7 +14,7 @@ from pricelm.decisions.optimization.propose import PricePlan
 from pricelm.models.fingerprint import software_versions
 from pricelm.services.planning import PlanInputs
 from pricelm.services.snapshots import snapshot_parts, snapshot_settings
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import write_audit
 from pricelm.storage.base import canonical_json, to_amount, utc_now
 from pricelm.storage.batches import Batch, add_batch
@@ -50,13 +50,13 @@ class PlanRecord:
     note: str = ""
 
 
-def record_plan(store_url: str, record: PlanRecord) -> int:
+def record_plan(place: StorePlace, record: PlanRecord) -> int:
     """Write a plan into a store as a batch of recommendations that wait for approval.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     record : PlanRecord
         The plan.
 
@@ -77,7 +77,7 @@ def record_plan(store_url: str, record: PlanRecord) -> int:
         "status": record.plan.status,
     }
     rows = list(_rows(record.plan.recommendations))
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         keys = {name: put_document(session, name, text) for name, text in parts.items() if text}
         model = active_version(session)
         if model is not None:

@@ -14,7 +14,7 @@ from pricelm.services.auditing import AuditRecord, show_audit
 from pricelm.services.planning import make_plan
 from pricelm.services.recording import recommendation_row, rows_hash
 from pricelm.services.snapshots import PARTS, read_snapshot
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.batches import RecommendationRow, get_batch, get_recommendation, recommendations_of
 from pricelm.storage.documents import get_document
 
@@ -75,13 +75,13 @@ class ReplayReport:
         return not self.differences
 
 
-def replay_recommendation(store_url: str, recommendation: int) -> ReplayReport:
+def replay_recommendation(place: StorePlace, recommendation: int) -> ReplayReport:
     """Make the plan of a recommendation again, and compare that recommendation.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     recommendation : int
         Its number.
 
@@ -97,7 +97,7 @@ def replay_recommendation(store_url: str, recommendation: int) -> ReplayReport:
     StoreError
         If a part of the snapshot is gone or was changed.
     """
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         row = get_recommendation(session, recommendation)
         if row is None:
             raise ConfigError(
@@ -105,16 +105,16 @@ def replay_recommendation(store_url: str, recommendation: int) -> ReplayReport:
                 "'pricelm batch show BATCH' lists them"
             )
         batch, sku = row.batch, row.sku
-    return _replay(store_url, batch, sku, recommendation)
+    return _replay(place, batch, sku, recommendation)
 
 
-def replay_batch(store_url: str, batch: int) -> ReplayReport:
+def replay_batch(place: StorePlace, batch: int) -> ReplayReport:
     """Make a plan again, and compare all its recommendations; see `replay_recommendation`."""
-    return _replay(store_url, batch, None, None)
+    return _replay(place, batch, None, None)
 
 
-def _replay(store_url: str, number: int, sku: str | None, recommendation: int | None) -> ReplayReport:
-    with opened_store(store_url) as store, store.reading() as session:
+def _replay(place: StorePlace, number: int, sku: str | None, recommendation: int | None) -> ReplayReport:
+    with opened_store(place) as store, store.reading() as session:
         batch = get_batch(session, number)
         if batch is None:
             raise ConfigError(
@@ -124,7 +124,7 @@ def _replay(store_url: str, number: int, sku: str | None, recommendation: int | 
         keys = settings["parts"]
         parts = {name: get_document(session, keys[name]) if name in keys else "" for name in PARTS}
         rows = [_kept(row) for row in recommendations_of(session, number)]
-    differences = _tampered(rows, show_audit(store_url, 1_000, subject=f"batch {number}"))
+    differences = _tampered(rows, show_audit(place, 1_000, subject=f"batch {number}"))
     plan = make_plan(read_snapshot(settings, parts))
     made = {one.sku: recommendation_row(one) for one in plan.recommendations}
     wanted = [row for row in rows if sku is None or row["sku"] == sku]

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import write_audit
 from pricelm.storage.base import canonical_json, to_amount, utc_now
 from pricelm.storage.documents import get_document, put_document
@@ -35,14 +35,14 @@ class ReviewRecord:
 
 
 def queue_for_review(
-    store_url: str, kind: str, rows: Iterable[tuple[str, dict[str, Any], str]], actor: str
+    place: StorePlace, kind: str, rows: Iterable[tuple[str, dict[str, Any], str]], actor: str
 ) -> int:
     """Put listings into the queue.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     kind : {"abstained", "suspicious"}
         What was noticed.
     rows : iterable of tuple
@@ -62,7 +62,7 @@ def queue_for_review(
     """
     if kind not in KINDS:
         raise ConfigError(f"expected one of {', '.join(KINDS)}, got {kind!r}")
-    with opened_store(store_url) as store, store.writing() as session:
+    with opened_store(place) as store, store.writing() as session:
         items = [
             {
                 "kind": kind,
@@ -78,16 +78,16 @@ def queue_for_review(
         return count
 
 
-def review_queue(store_url: str, state: str = "open", limit: int = 100) -> list[ReviewRecord]:
+def review_queue(place: StorePlace, state: str = "open", limit: int = 100) -> list[ReviewRecord]:
     """Return items in the state open, labeled or dismissed, oldest first."""
-    with opened_store(store_url) as store, store.reading() as session:
+    with opened_store(place) as store, store.reading() as session:
         return [
             _record(row, json.loads(get_document(session, row.document)))
             for row in review_items(session, state, limit)
         ]
 
 
-def label_item(store_url: str, item: int, price: Decimal | float, reviewer: str) -> None:
+def label_item(place: StorePlace, item: int, price: Decimal | float, reviewer: str) -> None:
     """Give a listing its right price.
 
     Raises
@@ -98,10 +98,10 @@ def label_item(store_url: str, item: int, price: Decimal | float, reviewer: str)
     amount = to_amount(price)
     if amount <= 0:
         raise ConfigError(f"expected a price above 0, got {price}")
-    _close(store_url, item, "labeled", amount, reviewer)
+    _close(place, item, "labeled", amount, reviewer)
 
 
-def dismiss_item(store_url: str, item: int, reviewer: str) -> None:
+def dismiss_item(place: StorePlace, item: int, reviewer: str) -> None:
     """Close an item without a label.
 
     Raises
@@ -109,11 +109,11 @@ def dismiss_item(store_url: str, item: int, reviewer: str) -> None:
     ConfigError
         If there is no such item.
     """
-    _close(store_url, item, "dismissed", None, reviewer)
+    _close(place, item, "dismissed", None, reviewer)
 
 
-def _close(store_url: str, item: int, state: str, label: Decimal | None, reviewer: str) -> None:
-    with opened_store(store_url) as store, store.writing() as session:
+def _close(place: StorePlace, item: int, state: str, label: Decimal | None, reviewer: str) -> None:
+    with opened_store(place) as store, store.writing() as session:
         row = get_review_item(session, item)
         if row is None:
             raise ConfigError(f"expected the number of a listing to review, got {item}")

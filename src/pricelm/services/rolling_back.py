@@ -14,7 +14,7 @@ from pricelm.core.protocols import Progress, Silence
 from pricelm.services.delivering import DeliveryResult, check_approver, deliver, give_up, unfinished
 from pricelm.services.price_targets import PriceTarget
 from pricelm.services.service_keys import Caller
-from pricelm.services.store_admin import opened_store
+from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.database import Store
 from pricelm.storage.prices import (
     PriceChange,
@@ -70,7 +70,7 @@ class RollbackScope:
 
 
 def roll_back(
-    store_url: str,
+    place: StorePlace,
     scope: RollbackScope,
     target: PriceTarget,
     caller: Caller,
@@ -80,8 +80,8 @@ def roll_back(
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     scope : RollbackScope
         What is taken back.
     target : PriceTarget
@@ -106,7 +106,7 @@ def roll_back(
         If the target or the store fails; the same call goes on.
     """
     check_approver(caller)
-    with opened_store(store_url) as store:
+    with opened_store(place) as store:
         left_out: dict[str, str] = {}
         delivery = unfinished(store, "rollback", scope.text, target)
         if delivery is None:
@@ -116,9 +116,9 @@ def roll_back(
         return deliver(store, delivery, target, caller.name, left_out, progress)
 
 
-def give_up_rollback(store_url: str, scope: RollbackScope, caller: Caller) -> int:
+def give_up_rollback(place: StorePlace, scope: RollbackScope, caller: Caller) -> int:
     """Give up what did not arrive of a rollback; those prices stay in force. Return how many."""
-    with opened_store(store_url) as store:
+    with opened_store(place) as store:
         return give_up(store, "rollback", scope.text, caller)
 
 

@@ -34,6 +34,8 @@ from pricelm.storage.dump import (
 from pricelm.storage.migrations import revisions
 from pricelm.storage.prices import count_pending
 
+StorePlace = str | Store
+"""A store, by its address or open."""
 MANIFEST = "manifest.json"
 _FORM = 1
 _COPY = "store.db"
@@ -93,13 +95,13 @@ class Backup:
     size_bytes: int
 
 
-def store_status(store_url: str) -> StoreStatus:
+def store_status(place: StorePlace) -> StoreStatus:
     """Open a store, made or brought to the form of today where it is not, and say what is in it.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
 
     Returns
     -------
@@ -116,7 +118,7 @@ def store_status(store_url: str) -> StoreStatus:
     >>> store_status("sqlite://").rows["batches"]
     0
     """
-    with opened_store(store_url) as store:
+    with opened_store(place) as store:
         with store.reading() as session:
             end, pending = read_log_end(session), count_pending(session)
         return StoreStatus(
@@ -130,7 +132,7 @@ def store_status(store_url: str) -> StoreStatus:
         )
 
 
-def back_up_store(store_url: str, folder: Path, progress: Progress = Silence()) -> Backup:
+def back_up_store(place: StorePlace, folder: Path, progress: Progress = Silence()) -> Backup:
     """Write a backup of one moment while the store is in use.
 
     A SQLite store is copied through SQLite's own online backup; of PostgreSQL each table becomes a file of
@@ -139,8 +141,8 @@ def back_up_store(store_url: str, folder: Path, progress: Progress = Silence()) 
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     folder : pathlib.Path
         A folder that is not there yet.
     progress : Progress
@@ -158,7 +160,7 @@ def back_up_store(store_url: str, folder: Path, progress: Progress = Silence()) 
     StoreError
         If the store cannot be read.
     """
-    with opened_store(store_url) as store, _new_folder(folder) as draft:
+    with opened_store(place) as store, _new_folder(folder) as draft:
         if store.kind == "sqlite":
             copy_sqlite(store, draft / _COPY)
             copied = open_copy(draft / _COPY)
@@ -172,13 +174,13 @@ def back_up_store(store_url: str, folder: Path, progress: Progress = Silence()) 
     return Backup(folder, form, rows, size)
 
 
-def export_store(store_url: str, folder: Path, progress: Progress = Silence()) -> Backup:
+def export_store(place: StorePlace, folder: Path, progress: Progress = Silence()) -> Backup:
     """Write every table as JSON lines that people and other programs read; secrets are left out.
 
     Parameters
     ----------
-    store_url : str
-        The store.
+    place : str or Store
+        The store, by its address or open.
     folder : pathlib.Path
         A folder that is not there yet.
     progress : Progress
@@ -194,7 +196,7 @@ def export_store(store_url: str, folder: Path, progress: Progress = Silence()) -
     OutputError
         If the folder is there already or cannot be written.
     """
-    with opened_store(store_url) as store, _new_folder(folder) as draft:
+    with opened_store(place) as store, _new_folder(folder) as draft:
         rows = export_tables(store, draft, _teller(progress))
         size = _write_manifest(draft, "export", revision_of(store), rows)
     return Backup(folder, "export", rows, size)
@@ -244,9 +246,23 @@ def restore_store(folder: Path, store_url: str) -> StoreStatus:
 
 
 @contextmanager
-def opened_store(store_url: str) -> Iterator[Store]:
-    """Open a store for a block."""
-    store = open_store(store_url)
+def opened_store(place: StorePlace) -> Iterator[Store]:
+    """Open a store for a block; one that is open already stays open afterwards.
+
+    Parameters
+    ----------
+    place : str or Store
+        The store, by its address or open. A service that answers many requests keeps one open.
+
+    Yields
+    ------
+    Store
+        The store.
+    """
+    if isinstance(place, Store):
+        yield place
+        return
+    store = open_store(place)
     try:
         yield store
     finally:

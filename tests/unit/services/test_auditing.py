@@ -66,7 +66,10 @@ def test_any_change_of_any_field_is_found(length: int, data: st.DataObject) -> N
             + before[spot + data.draw(st.integers(0, 2)) :]
         )
     rows[place][field] = after
-    assert is_sound(rows, anchor) == (before == after)
+    if data.draw(st.booleans()):
+        # whoever knows how gives the entry the hash that fits it; the next one, or the anchor, still tells
+        rows[place]["sha256"] = entry_hash(AuditEntry(**rows[place]))
+    assert is_sound(rows, anchor) == (rows == chain(length))
 
 
 @given(length=st.integers(2, 12), data=st.data())

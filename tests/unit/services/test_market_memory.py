@@ -166,3 +166,12 @@ def test_quotes_alerts_and_experiments_are_written_down(store_url: str) -> None:
         end_experiment(store_url, "spring", "ben", {})
     [experiment] = recorded_experiments(store_url)
     assert (experiment.state, experiment.design["seed"], experiment.result) == ("ended", 3, {"gain": None})
+
+
+def test_a_store_that_is_open_stays_open(store_url: str) -> None:
+    store = open_store(store_url)
+    assert record_alerts(store, [Alert("jump", "info", "tea fell")]) == 1
+    assert len(recorded_alerts(store)) == 1
+    with store.reading() as session:
+        assert session.get(Listing, 1) is None
+    store.close()

@@ -18,6 +18,7 @@ from pricelm.core.errors import (
     DataError,
     DeadlinePassed,
     NoModelError,
+    NotAllowedError,
     Overloaded,
     PricelmError,
     StoreError,
@@ -138,6 +139,7 @@ def as_problem(error: Exception) -> ProblemError | None:
 _BY_ERROR: tuple[tuple[type[PricelmError], str], ...] = (
     (UnknownVersionError, "not-found"),
     (NoModelError, "not-ready"),
+    (NotAllowedError, "forbidden"),
     (ConfigError, "conflict"),
     (BundleError, "bundle-refused"),
     (DataError, "invalid"),
