@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-
 try:
     from litserve import LitAPI  # type: ignore[import-not-found]
 except ImportError:
