@@ -1,13 +1,14 @@
 """Blocking: which pairs are worth a closer look, without looking at all of them.
 
 Two products are candidates when they share a rare key: a word, two words in a row, a model number. A key that
-many products have tells nothing and costs much, so lists of products longer than a limit are left out; the work
-for a product is bounded by that limit, however many products there are.
+many products have tells nothing and costs much, so lists of products longer than a limit are left out; the
+work for a product is bounded by that limit, however many products there are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -97,11 +98,11 @@ def block(own: Offers, theirs: Offers, config: BlockingConfig = BlockingConfig()
     # long texts share more keys by chance
     length = np.sqrt(np.maximum(np.asarray(right.multiply(rarity[None, :] ** 2).sum(axis=1)).ravel(), 1e-9))
     transposed = sparse.diags(1 / length.astype(np.float32)).dot(right).T.tocsr()
-    found_own, found_theirs, scores = _best_of_rows(weighted, transposed, config.candidates)
+    found_own, found_theirs = _best_of_rows(weighted, transposed, config.candidates)
     own_length = np.sqrt(np.maximum(np.asarray(weighted.sum(axis=1)).ravel(), 1e-9))
     back = sparse.diags(1 / own_length.astype(np.float32)).dot(left).T.tocsr()
     back_weighted = right.multiply(rarity[None, :] ** 2).tocsr()
-    more_theirs, more_own, _ = _best_of_rows(back_weighted, back, config.candidates)
+    more_theirs, more_own = _best_of_rows(back_weighted, back, config.candidates)
     pairs = np.unique(
         np.concatenate([found_own, more_own]) * np.int64(len(theirs))
         + np.concatenate([found_theirs, more_theirs])
@@ -112,18 +113,17 @@ def block(own: Offers, theirs: Offers, config: BlockingConfig = BlockingConfig()
 def _keys(offers: Offers) -> list[list[str]]:
     rows = zip(offers.words, offers.codes, strict=True)
     return [
-        [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False)), *(f"#{one}" for one in codes)]
+        [*words, *(f"{a} {b}" for a, b in pairwise(words)), *(f"#{one}" for one in codes)]
         for words, codes in rows
     ]
 
 
 def _best_of_rows(
     weighted: sparse.csr_matrix, transposed: sparse.csr_matrix, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return row, column and score of the best columns of each row of a product of two matrices."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return row and column of the best columns of each row of a product of two matrices."""
     rows: list[np.ndarray] = [np.empty(0, dtype=np.int64)]
     columns: list[np.ndarray] = [np.empty(0, dtype=np.int64)]
-    scores: list[np.ndarray] = [np.empty(0, dtype=np.float32)]
     for start in range(0, weighted.shape[0], _ROWS_AT_ONCE):
         product = (weighted[start : start + _ROWS_AT_ONCE] @ transposed).tocoo()
         order = np.lexsort((product.col, -product.data, product.row))
@@ -132,5 +132,4 @@ def _best_of_rows(
         kept = order[np.arange(len(row)) - first < most]
         rows.append(product.row[kept].astype(np.int64) + start)
         columns.append(product.col[kept].astype(np.int64))
-        scores.append(product.data[kept])
-    return np.concatenate(rows), np.concatenate(columns), np.concatenate(scores)
+    return np.concatenate(rows), np.concatenate(columns)

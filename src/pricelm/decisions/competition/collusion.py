@@ -51,7 +51,9 @@ class CollusionConfig:
 
     def __post_init__(self) -> None:
         if not all(0 < share <= 1 for share in (self.elevated, self.persistent, self.cut, self.punished)):
-            raise ConfigError("expected shares above 0 and up to 1 for elevated, persistent, cut and punished")
+            raise ConfigError(
+                "expected shares above 0 and up to 1 for elevated, persistent, cut and punished"
+            )
         if min(self.answer_periods, self.return_periods, self.fewest_cuts) < 1:
             raise ConfigError("expected at least 1 answer period, return period and cut")
 
@@ -85,7 +87,10 @@ class CollusionWarning:
 
 
 def watch_collusion(
-    prices: np.ndarray, competitive: np.ndarray, joint: np.ndarray, config: CollusionConfig = CollusionConfig()
+    prices: np.ndarray,
+    competitive: np.ndarray,
+    joint: np.ndarray,
+    config: CollusionConfig = CollusionConfig(),
 ) -> CollusionWarning:
     """Look for collusion in a path of prices.
 

@@ -1,8 +1,8 @@
 """Best responses and equilibria of prices under logit demand, to machine precision.
 
 A seller's best margin is the same for all of its products, and has a closed form with Lambert's W given the
-prices of the others. At a Bertrand equilibrium nobody has a better price; with logit demand there is exactly one,
-and it is found by a search over one number, the sum of everybody's odds (Nocke and Schutz, 2018).
+prices of the others. At a Bertrand equilibrium nobody has a better price; with logit demand there is exactly
+one, and it is found by a search over one number, the sum of everybody's odds (Nocke and Schutz, 2018).
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def bertrand(
     found = np.array(start, dtype=np.float64)
     if names:
         high = float(np.logaddexp(passive, _log_sum(log_odds))) + 1e-9
-        total = passive if excess(passive) <= 0 else brentq(excess, passive, high, xtol=_TOLERANCE, rtol=1e-15)
+        total = (
+            passive if excess(passive) <= 0 else brentq(excess, passive, high, xtol=_TOLERANCE, rtol=1e-15)
+        )
         for group, odds in zip(groups, log_odds, strict=True):
             margin = 1 / (sensitivity * (1 - _share_given(odds - total)))
             found[group] = market.cost[group] + margin

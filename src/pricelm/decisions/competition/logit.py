@@ -115,9 +115,7 @@ class LogitMarket:
         return replace(self, seller=np.full(len(self.cost), "all"))
 
 
-def sensitivity_from_elasticity(
-    prices: np.ndarray, shares: np.ndarray, elasticities: np.ndarray
-) -> float:
+def sensitivity_from_elasticity(prices: np.ndarray, shares: np.ndarray, elasticities: np.ndarray) -> float:
     """Return the price sensitivity that fits known own price elasticities best.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What two sellers write about their products, read so that it can be compared; there is no place for a price."""
+"""What two sellers write about their products, read so that it can be compared; no price has a place here."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Offers:
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Offers:
-        """Take ``sku``, ``title`` and, where they are, ``brand`` and ``model`` of a table; no other column."""
+        """Take ``sku``, ``title`` and, where they are, ``brand`` and ``model``; no other column."""
         columns = [
             tuple(frame[name].fillna("").astype(str).str.strip()) if name in frame else ("",) * len(frame)
             for name in ("sku", *TEXT_ROLES)

@@ -1,4 +1,4 @@
-"""What speaks for and against two offers being the same product: numbers from their texts, never from a price."""
+"""What speaks for and against two offers being one product: numbers from texts, never from a price."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Own prices against competitors': which of their prices count, what they come to, and the index.
 
-An old price counts less and, past an age, not at all; a match counts as far as it is sure and, below a confidence,
-not at all. What does not count is named.
+An old price counts less and, past an age, not at all; a match counts as far as it is sure and, below a
+confidence, not at all. What does not count is named.
 """
 
 from __future__ import annotations
@@ -184,12 +184,11 @@ def _by_product(own: pd.DataFrame, joined: pd.DataFrame, config: IndexConfig) ->
     # of several matches at one seller the surest one is the product
     surest = counted.sort_values(["confidence", "price"], ascending=[False, True], kind="stable")
     counted = surest.drop_duplicates(["own_sku", "seller"])
-    grouped = counted.assign(
-        weighted=counted["weight"] * np.log(counted["price"])
-    ).groupby("own_sku")
+    grouped = counted.assign(weighted=counted["weight"] * np.log(counted["price"])).groupby("own_sku")
     table = grouped.agg(
         n_sellers=("seller", "size"), index_weight=("weight", "max"), total=("weight", "sum"),
-        weighted=("weighted", "sum"), observed_at=("observed_at", "max"), match_confidence=("confidence", "max"),
+        weighted=("weighted", "sum"), observed_at=("observed_at", "max"),
+        match_confidence=("confidence", "max"),
     )  # fmt: skip
     table["competitor_price"] = np.exp(table["weighted"] / table["total"])
     if config.take == "lowest":

@@ -1,7 +1,7 @@
 """Price-war radar: chains of undercutting in observed prices, and where they will come to rest.
 
-An undercut is a move to below the cheapest rival by one who was not the cheapest. A chain of them by at least two
-sellers in turn, without a pause or a raise in between, is a war.
+An undercut is a move to below the cheapest rival by one who was not the cheapest. A chain of them by at least
+two sellers in turn, without a pause or a raise in between, is a war.
 """
 
 from __future__ import annotations

@@ -49,10 +49,10 @@ class RestingPrice:
         >>> rest.advice(9.0, at_war=True)
         'go to 8.00 at once and hold: below that an undercut costs more than it brings'
         >>> rest.advice(7.0, at_war=True)
-        'return to 8.00: the price is below the one that is best whatever the rivals do next'
+        'return to 8.00: no answer of the rivals makes a lower price the better one'
         """
         if price < self.own * 0.995:
-            return f"return to {self.own:,.2f}: the price is below the one that is best whatever the rivals do next"
+            return f"return to {self.own:,.2f}: no answer of the rivals makes a lower price the better one"
         if not at_war:
             return "hold"
         return f"go to {self.own:,.2f} at once and hold: below that an undercut costs more than it brings"

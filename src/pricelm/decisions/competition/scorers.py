@@ -1,4 +1,4 @@
-"""How sure one may be that a pair is one product: learned from labelled pairs, or a rule of thumb without them."""
+"""How sure one may be that a pair is one product: learned from labels, or a rule of thumb without."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class RuleOfThumb:
 
     Examples
     --------
-    >>> alike = pd.DataFrame({"word_cosine": [0.9, 0.1], "word_overlap": [0.9, 0.05], "rarest_shared": [1, 0.2]})
-    >>> high, low = RuleOfThumb().score(alike)
+    >>> leads = pd.DataFrame({"word_lead_own": [0.5, -0.4], "character_lead_theirs": [0.5, -0.4]})
+    >>> high, low = RuleOfThumb().score(leads)
     >>> bool(high > low)
     True
     """
@@ -110,7 +110,9 @@ class LearnedScorer:
         return _logistic(self.slope * _log_odds(raw) + self.shift)
 
 
-def learn_scorer(features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> LearnedScorer:
+def learn_scorer(
+    features: pd.DataFrame, labels: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> LearnedScorer:
     """Learn from labelled pairs.
 
     Parameters
