@@ -32,8 +32,8 @@ def match_view(result: MatchResult) -> RenderableType:
     matched = result.matches["own_sku"].nunique()
     parts.append(
         Text(
-            f"\n{matched:,} of {result.products:,} products matched, from {result.candidates:,} candidates; a "
-            f"match is {result.threshold:.0%} sure or more."
+            f"\n{matched:,} of {result.products:,} products matched, from {result.candidates:,} candidates; "
+            f"a match is {result.threshold:.0%} sure or more."
         )
     )
     if result.learned:
@@ -41,7 +41,8 @@ def match_view(result: MatchResult) -> RenderableType:
         parts.append(
             Text(
                 f"On labelled pairs not learned from: F1 {known['f1']:.3f}, "
-                f"precision {known['precision']:.3f}, recall {known['recall']:.3f}; {known['labels_found']:.1%} of their matches were candidates."
+                f"precision {known['precision']:.3f}, recall {known['recall']:.3f}; "
+                f"{known['labels_found']:.1%} of their matches were candidates."
             )
         )
     else:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pricelm.core.errors import DataError
-from pricelm.decisions.competition.rule_of_thumb import WEIGHTS
+from pricelm.decisions.competition.rule_of_thumb import THRESHOLD, WEIGHTS
 
 _FEWEST_OF_A_KIND = 20
 _FOLDS = 5
@@ -54,7 +54,7 @@ class RuleOfThumb:
 
     Parameters
     ----------
-    threshold : float, default 0.5
+    threshold : float, default 0.4
         Confidence of a match.
     weights : dict of str to float
         Weight of each feature, and ``"intercept"``.
@@ -67,7 +67,7 @@ class RuleOfThumb:
     True
     """
 
-    threshold: float = 0.5
+    threshold: float = THRESHOLD
     weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
 
     def score(self, features: pd.DataFrame) -> np.ndarray:
