@@ -1,4 +1,4 @@
-"""``python -m benchmarks.competition``: are matches right, equilibria exact, and warnings of collusion justified?"""
+"""``python -m benchmarks.competition``: are matches right, equilibria exact, warnings justified?"""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def read_pairs(folder: Path, name: str) -> LabelledPairs:
 
 
 def matching_rows(sets: Sequence[LabelledPairs]) -> Iterator[Row]:
-    """Yield F1 on the test pairs beside a TF-IDF matcher, calibration, recall of the blocker, and transfer."""
+    """Yield F1 on the test pairs beside a TF-IDF matcher, calibration, blocking, and transfer."""
     for known in sets:
         learn, test = ~known.test, known.test
         scorer = learn_scorer(known.features[learn], known.labels[learn], known.own[learn], _SEED)

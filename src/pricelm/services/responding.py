@@ -249,6 +249,6 @@ def _refuse(source: str, bad: np.ndarray, table: pd.DataFrame, column: str, reas
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"{source}: the {column} of {table['sku'].iloc[row]!r} at {table['seller'].iloc[row]!r} (row "
-            f"{row}) is {reason[row]}, and so in {int(bad.sum()):,} rows. A market without it means another thing: "
-            "correct it, or leave the product out on purpose"
+            f"{row}) is {reason[row]}, and so in {int(bad.sum()):,} rows. A market without it means "
+            "another thing: correct it, or leave the product out on purpose"
         )
