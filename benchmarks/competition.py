@@ -300,8 +300,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, required=True, help="folder that holds product_matching")
     add("--scale", type=int, default=20_000, help="products of a side for the blocker")
     add("--markets", type=int, default=50, help="drawn markets")
-    add("--sessions", type=int, default=40, help="pairs of learners")
-    add("--periods", type=int, default=250_000, help="periods that they learn")
+    add("--sessions", type=int, default=24, help="pairs of learners")
+    add("--periods", type=int, default=200_000, help="periods that they learn")
     add(
         "--out",
         type=Path,

@@ -17,7 +17,7 @@ from tests.unit.decisions.test_competition import catalogs, spiral
 def run(*words: str | Path, fails: bool = False) -> str:
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert (done.exit_code != 0) == fails, done.output
-    return done.output
+    return done.output if fails or "--json" not in words else done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rival = pd.DataFrame({"sku": [f"t{i}" for i in range(n)], "title": theirs.titles, "price": price * 0.9})
     rival.to_csv(folder / "theirs.csv", index=False)
     pairs = [(i, j) for i in range(n) for j in (i, (i + 1) % n, (i + 7) % n)]
-    labels = pd.DataFrame(
-        {"own_sku": [f"o{i}" for i, _ in pairs], "their_sku": [f"t{j}" for _, j in pairs], "match": [int(i == j) for i, j in pairs]}
-    )  # fmt: skip
+    labels = pd.DataFrame([(f"o{i}", f"t{j}", int(i == j)) for i, j in pairs])
+    labels.columns = ["own_sku", "their_sku", "match"]
     labels.to_csv(folder / "pairs.csv", index=False)
     seen = rival[["sku", "price"]].assign(seller="rival", observed_at="2024-03-30")
     seen.loc[0, "price"], seen.loc[1, "observed_at"] = 0, "2023-01-01"
@@ -76,8 +75,8 @@ def test_matches_and_observations_bind_the_optimizer(shop: Path, tmp_path: Path)
         "rules:\n- {id: near, kind: competitor_position, at_most: 1.0, observed_column: observed_at}\n"
     )
     run("rules", "lint", tmp_path / "rules.yaml", compared, "--today", "2024-03-31")
-    run("optimize", compared, "--rules", tmp_path / "rules.yaml", "--today", "2024-03-31", "--frontier", "none",
-        "--confidence", "0.5", "-o", plan)  # fmt: skip
+    run("optimize", compared, "--rules", tmp_path / "rules.yaml", "--today", "2024-03-31",
+        "--frontier", "none", "--confidence", "0.5", "-o", plan)  # fmt: skip
     priced = pd.read_csv(plan).set_index("sku")["proposed_price"]
     reachable = known & (table["competitor_price"] >= 0.75 * table["price"])
     assert (priced[reachable] <= table.loc[reachable, "competitor_price"] + 0.01).all()
@@ -96,8 +95,8 @@ def test_responses_and_the_radar_on_the_command_line(shop: Path, tmp_path: Path)
     market.to_csv(tmp_path / "market.csv", index=False)
     gains = {}
     for rivals in ("answer", "hold", "follow"):
-        told = json.loads(run("compete", "respond", tmp_path / "market.csv", "--seller", "us", "--elasticity", "-3",
-                              "--rivals", rivals, "-o", tmp_path / "answer.csv", "--json"))  # fmt: skip
+        told = json.loads(run("compete", "respond", tmp_path / "market.csv", "--seller", "us",
+                              "--elasticity", "-3", "--rivals", rivals, "-o", tmp_path / "answer.csv", "--json"))  # fmt: skip
         gains[rivals] = told["profits"]["us"]["new"]
         assert {row["cost_source"] for row in told["products"]} == {"implied by the price"}
     # implied costs make today's prices the equilibrium

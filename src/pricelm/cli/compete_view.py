@@ -76,9 +76,13 @@ def respond_view(result: RespondResult, seller: str) -> RenderableType:
     """Draw the own new prices and what everybody earns."""
     own = result.products[result.products["seller"] == seller]
     table = _columns(("product",), numbers=("price", "new price", "change", "units", "new units"))
-    for row in own.head(_MOST_LINES).itertuples():
-        numbers = (f"{row.price:,.2f}", f"{row.new_price:,.2f}", f"{row.new_price / row.price - 1:+.1%}")
-        table.add_row(Text(str(row.sku)), *numbers, f"{row.units:,.0f}", f"{row.new_units:,.0f}")
+    for row in own.head(_MOST_LINES).to_dict("records"):
+        prices = (
+            f"{row['price']:,.2f}",
+            f"{row['new_price']:,.2f}",
+            f"{row['new_price'] / row['price'] - 1:+.1%}",
+        )
+        table.add_row(Text(str(row["sku"])), *prices, f"{row['units']:,.0f}", f"{row['new_units']:,.0f}")
     if len(own) > _MOST_LINES:
         table.add_row(Text(f"and {len(own) - _MOST_LINES:,} more", style="dim"))
     earnings = _columns(("seller",), numbers=("profit now", "profit then"))
@@ -114,7 +118,9 @@ def radar_view(result: RadarResult) -> RenderableType:
         table.add_row(Text(one.war.sku), status, f"{one.war.undercuts}", *numbers, days, Text(one.advice))
     counts = {name: sum(one.war.status == name for one in result.sightings) for name in _WAR_STYLES}
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    parts: list[RenderableType] = [Text(), *([table, Text()] if shown else [])]
+    parts: list[RenderableType] = [Text()]
+    if shown:
+        parts += [table, Text()]
     parts.append(Text(f"{len(result.sightings):,} products of {result.sellers:,} sellers: {summary}."))
     parts += [
         Text(

@@ -287,8 +287,8 @@ def _labelled(
                 f"{', '.join(map(str, frame.columns[:30]))}"
             )
     text = {name: frame[name].fillna("").astype(str).str.strip() for name in _LABEL_COLUMNS}
-    a = pd.Index(reader.own.skus).get_indexer(text["own_sku"])
-    b = pd.Index(reader.theirs.skus).get_indexer(text["their_sku"])
+    a = pd.Index(reader.own.skus).get_indexer(pd.Index(text["own_sku"]))
+    b = pd.Index(reader.theirs.skus).get_indexer(pd.Index(text["their_sku"]))
     said = text["match"].str.lower()
     twice = pd.DataFrame({"a": a, "b": b}).duplicated()
     reason = np.select(

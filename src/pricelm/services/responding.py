@@ -229,9 +229,8 @@ def _read_market(request: RespondRequest) -> pd.DataFrame:
         )
     table["price"] = price
     for name in MARKET_ROLES[3:]:
-        column = named[name]
-        values = pd.to_numeric(frame[column], errors="coerce") if column else np.nan
-        table[name] = np.asarray(values, dtype=np.float64) if column else np.full(len(frame), np.nan)
+        given = frame[named[name]] if named[name] else pd.Series(np.nan, index=frame.index)
+        table[name] = pd.to_numeric(given, errors="coerce").astype(np.float64)
     _refuse(source, ~(table["units"] > 0).to_numpy(), table, "units", np.full(len(table), "not above 0"))
     _refuse(source, (table["unit_cost"] < 0).to_numpy(), table, "unit_cost", np.full(len(table), "below 0"))
     twice = table.duplicated(["sku", "seller"], keep=False).to_numpy()

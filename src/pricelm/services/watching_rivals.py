@@ -228,8 +228,7 @@ def _sighting(
     names = [own, *sorted(set(ordered["seller"]) - {own})]
     first = ordered.drop_duplicates("seller").set_index("seller")["price"].loc[names].to_numpy()
     last = ordered.drop_duplicates("seller", keep="last").set_index("seller")["price"].loc[names].to_numpy()
-    facts = known.loc[sku]
-    cost, elasticity = float(facts["unit_cost"]), float(facts["own_price_elasticity"])
+    cost, elasticity = (_number(known, sku, name) for name in ("unit_cost", "own_price_elasticity"))
     market = resting_market(first, cost, elasticity, request.outside_share)
     rest = resting_price(market, last, war.fall_a_day)
     days = rows.assign(day=rows["observed_at"].dt.floor("D")).pivot_table(
@@ -251,5 +250,9 @@ def _missing(sku: str, rows: pd.DataFrame, known: pd.DataFrame | None, request: 
         return "no resting price: no own price observed"
     if sku not in known.index or "own_price_elasticity" not in known.columns:
         return "no resting price: no own_price_elasticity of the product"
-    elasticity = pd.to_numeric(known.loc[sku, "own_price_elasticity"], errors="coerce")
+    elasticity = _number(known, sku, "own_price_elasticity")
     return "" if elasticity < 0 else "no resting price: own_price_elasticity is not below 0"
+
+
+def _number(known: pd.DataFrame, sku: str, name: str) -> float:
+    return float(pd.to_numeric(known.loc[[sku], name], errors="coerce").iloc[0])

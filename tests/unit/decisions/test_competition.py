@@ -267,7 +267,7 @@ def test_collusion_needs_high_prices_and_punishment() -> None:
 
 
 def test_sellers_that_see_only_today_learn_to_compete() -> None:
-    config = LearnerConfig(prices=7, patience=0.0, exploration_decay=1e-3, periods=6000)
+    config = LearnerConfig(patience=0.0, exploration_decay=3e-4, periods=20_000)
     learned = learn_sessions(symmetric_market(), 8, config)
     warnings = [watch_collusion(path, learned.competitive, learned.joint) for path in learned.probe()]
     assert np.mean([one.elevation for one in warnings]) < 0.3

@@ -15,7 +15,7 @@ from pricelm.core.errors import ConfigError, DataError
 
 TAKES = ("typical", "lowest")
 NO_MATCH, UNSURE, STALE = "no match", "match not sure enough", "stale prices only"
-_DAY = pd.Timedelta(days=1)
+_DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _joined(
         wanted = ["own_sku", *keys, "confidence"]
         last = last.merge(matches[wanted], on=keys, how="inner")
     joined = last[last["own_sku"].isin(own["sku"])].copy()
-    age = (now - joined["observed_at"]) / _DAY
+    age = (now - joined["observed_at"]).dt.total_seconds() / _DAY_SECONDS
     joined["fresh"] = age <= config.max_age_days
     joined["sure"] = joined["confidence"] >= config.min_confidence
     joined["weight"] = np.power(0.5, age / config.half_life_days) * joined["confidence"]

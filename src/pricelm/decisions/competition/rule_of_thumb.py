@@ -1,8 +1,8 @@
 """Weights of the matcher that needs no labels.
 
 Logistic regression on the labelled pairs of three public catalogs of electronics, software and household
-goods, those for testing left out. `python -m benchmarks.competition` tells what such weights are worth at a shop
-that they were not learned on.
+goods, those for testing left out. `python -m benchmarks.competition` tells what such weights are worth at a
+shop that they were not learned on.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _TREE_OPTIONS = {
     "colsample_bytree": 0.6,
     "reg_lambda": 1.0,
     "verbosity": -1,
-    "n_jobs": 2,
+    "n_jobs": 1,  # trees of small data gain nothing from threads, and lose much where others compute
     "deterministic": True,
     "force_row_wise": True,
 }
@@ -33,15 +33,12 @@ _EDGE = 1e-6
 
 
 class PairScorer(Protocol):
-    """Anything that tells how likely pairs are matches.
+    """Anything that tells how likely pairs are matches."""
 
-    Attributes
-    ----------
-    threshold : float
-        The confidence from which on a pair counts as a match.
-    """
-
-    threshold: float
+    @property
+    def threshold(self) -> float:
+        """The confidence from which on a pair counts as a match."""
+        ...
 
     def score(self, features: pd.DataFrame) -> np.ndarray:
         """Return the confidence of each pair, 0 to 1, shape (n_pairs,)."""
