@@ -23,6 +23,7 @@ from pricelm.decisions.competition import (
     bertrand,
     best_response,
     block,
+    judge_probe,
     learn_scorer,
     learn_sessions,
     symmetric_market,
@@ -235,7 +236,9 @@ def collusion_rows(sessions: int, periods: int) -> Iterator[Row]:
         ("Q-learners that see only today", 0.0, False),
     ):
         learned = learn_sessions(market, sessions, LearnerConfig(patience=patience, periods=periods), _SEED)
-        seen = [watch_collusion(path, learned.competitive, learned.joint) for path in learned.probe()]
+        levels = (learned.competitive, learned.joint)
+        paths = zip(learned.play(cut=False), learned.play(cut=True), strict=True)
+        seen = [judge_probe(calm, probed, levels) for calm, probed in paths if (calm != probed).any()]
         yield from _warned(case, seen, collude)
     level, joint = bertrand(market).prices, bertrand(market.merged()).prices
     seen = [watch_collusion(path, level, joint) for path in competitive_paths(market, sessions)]
@@ -301,7 +304,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scale", type=int, default=20_000, help="products of a side for the blocker")
     add("--markets", type=int, default=50, help="drawn markets")
     add("--sessions", type=int, default=24, help="pairs of learners")
-    add("--periods", type=int, default=200_000, help="periods that they learn")
+    add("--periods", type=int, default=400_000, help="periods that they learn")
     add(
         "--out",
         type=Path,

@@ -68,7 +68,8 @@ def test_matches_and_observations_bind_the_optimizer(shop: Path, tmp_path: Path)
     assert "stale prices only" in text and "price is zero" in text
     table = pd.read_csv(compared).set_index("sku")
     known = table["competitor_price"].notna()
-    right = pd.read_csv(matches).query("own_sku.str[1:] == their_sku.str[1:]")["own_sku"]
+    pairs = pd.read_csv(matches)
+    right = pairs.loc[pairs["own_sku"].str[1:] == pairs["their_sku"].str[1:], "own_sku"]
     sure = table.index.isin(right) & known
     assert sure.sum() > 20 and np.median(table.loc[sure, "price_index"]) == pytest.approx(100 / 0.9, rel=0.01)
     (tmp_path / "rules.yaml").write_text(
@@ -96,7 +97,8 @@ def test_responses_and_the_radar_on_the_command_line(shop: Path, tmp_path: Path)
     gains = {}
     for rivals in ("answer", "hold", "follow"):
         told = json.loads(run("compete", "respond", tmp_path / "market.csv", "--seller", "us",
-                              "--elasticity", "-3", "--rivals", rivals, "-o", tmp_path / "answer.csv", "--json"))  # fmt: skip
+                              "--elasticity", "-3", "--rivals", rivals, "--json",
+                              "-o", tmp_path / "answer.csv"))  # fmt: skip
         gains[rivals] = told["profits"]["us"]["new"]
         assert {row["cost_source"] for row in told["products"]} == {"implied by the price"}
     # implied costs make today's prices the equilibrium

@@ -23,6 +23,7 @@ from pricelm.decisions.competition import (
     bertrand,
     best_response,
     block,
+    judge_probe,
     learn_scorer,
     learn_sessions,
     price_index,
@@ -267,8 +268,10 @@ def test_collusion_needs_high_prices_and_punishment() -> None:
 
 
 def test_sellers_that_see_only_today_learn_to_compete() -> None:
-    config = LearnerConfig(patience=0.0, exploration_decay=3e-4, periods=20_000)
+    config = LearnerConfig(patience=0.0, exploration_decay=1.5e-4, periods=50_000)
     learned = learn_sessions(symmetric_market(), 8, config)
-    warnings = [watch_collusion(path, learned.competitive, learned.joint) for path in learned.probe()]
+    levels = (learned.competitive, learned.joint)
+    paths = zip(learned.play(cut=False), learned.play(cut=True), strict=True)
+    warnings = [judge_probe(calm, probed, levels) for calm, probed in paths if (calm != probed).any()]
     assert np.mean([one.elevation for one in warnings]) < 0.3
     assert sum(one.warned for one in warnings) == 0

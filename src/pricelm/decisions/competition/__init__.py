@@ -4,7 +4,12 @@ Texts, prices and demand in, records out: nothing here reads a file, knows a lan
 """
 
 from pricelm.decisions.competition.blocking import BlockingConfig, Candidates, block
-from pricelm.decisions.competition.collusion import CollusionConfig, CollusionWarning, watch_collusion
+from pricelm.decisions.competition.collusion import (
+    CollusionConfig,
+    CollusionWarning,
+    judge_probe,
+    watch_collusion,
+)
 from pricelm.decisions.competition.equilibrium import Equilibrium, bertrand, best_response, stackelberg
 from pricelm.decisions.competition.learners import LearnerConfig, learn_sessions, symmetric_market
 from pricelm.decisions.competition.logit import LogitMarket, sensitivity_from_elasticity
@@ -36,6 +41,7 @@ __all__ = [
     "best_response",
     "bertrand",
     "block",
+    "judge_probe",
     "learn_scorer",
     "learn_sessions",
     "price_index",

@@ -137,6 +137,62 @@ def watch_collusion(
     return CollusionWarning(level, float(elevation.mean()), persistence, cuts, punished)
 
 
+def judge_probe(
+    calm: np.ndarray,
+    probed: np.ndarray,
+    levels: tuple[np.ndarray, np.ndarray],
+    config: CollusionConfig = CollusionConfig(),
+) -> CollusionWarning:
+    """Judge policies by what a forced price cut changes, cycles of their own left out.
+
+    Parameters
+    ----------
+    calm, probed : numpy.ndarray
+        Prices without and with a cut by one seller, shape (n_periods, n_sellers), equal until the cut.
+    levels : tuple of numpy.ndarray
+        Competitive and joint prices, shape (n_sellers,) each.
+    config : CollusionConfig
+        When to warn.
+
+    Returns
+    -------
+    CollusionWarning
+        As of :func:`watch_collusion`, on one cut. Punished means that the rivals' mean price falls below where it
+        would have been, and that the mean price of all comes back.
+
+    Raises
+    ------
+    DataError
+        If the paths have different shapes or nothing was cut.
+
+    Examples
+    --------
+    >>> calm = np.tile([[1.9, 1.8], [1.8, 1.9]], (20, 1))
+    >>> probed = calm.copy()
+    >>> probed[10, 0], probed[11:13] = 1.6, 1.55
+    >>> judge_probe(calm, probed, (np.full(2, 1.5), np.full(2, 2.0))).punished
+    1
+    """
+    if calm.shape != probed.shape or not (calm != probed).any():
+        raise DataError(f"expected two paths of one shape that differ, got {calm.shape} and {probed.shape}")
+    competitive, joint = levels
+    height = (calm - competitive) / (joint - competitive)
+    change = (probed - calm) / (joint - competitive)
+    elevation = height.mean(axis=1)
+    persistence = float((elevation > config.elevated).mean())
+    at = int(np.flatnonzero((change != 0).any(axis=1))[0])
+    rivals = change[at] == 0
+    answer = change[at + 1 : at + 1 + config.answer_periods][:, rivals].mean(axis=1)
+    later = probed[at + 1 + config.answer_periods :].mean()
+    usual = calm[at + 1 + config.answer_periods :].mean()
+    back = later >= usual - config.cut * float((joint - competitive).mean())
+    punished = bool(len(answer) and answer.min() < -config.cut and back)
+    level = NONE
+    if persistence >= config.persistent:
+        level = COLLUSION if punished else ELEVATED
+    return CollusionWarning(level, float(elevation.mean()), persistence, 1, int(punished))
+
+
 def _answered_cuts(height: np.ndarray, config: CollusionConfig) -> tuple[int, int]:
     """Count cuts by one seller alone out of a calm, and those with the pattern of punishment."""
     cuts = punished = 0

@@ -63,13 +63,15 @@ class Learned:
     policies: np.ndarray
     last: np.ndarray
 
-    def probe(self, calm: int = 15, after: int = 25) -> np.ndarray:
-        """Let the policies play, force one seller to its best one-period cut, and watch.
+    def play(self, calm: int = 15, after: int = 25, *, cut: bool) -> np.ndarray:
+        """Let the policies play, and with ``cut`` force the first seller to a lower price once.
 
         Parameters
         ----------
         calm, after : int
             Periods before and after the cut.
+        cut : bool
+            Whether there is one.
 
         Returns
         -------
@@ -82,8 +84,8 @@ class Learned:
         for period in range(calm + 1 + after):
             number = state[:, 0] * len(self.grid) + state[:, 1]
             chosen = np.stack([self.policies[sessions, seller, number] for seller in (0, 1)], axis=1)
-            if period == calm:
-                chosen[:, 0] = _best_cut(self, chosen)
+            if cut and period == calm:
+                chosen[:, 0] = _lower_price(self, chosen)
             state = chosen
             path.append(self.grid[chosen])
         return np.stack(path, axis=1)
@@ -161,7 +163,7 @@ def _payoffs(market: LogitMarket, grid: np.ndarray) -> np.ndarray:
     return found
 
 
-def _best_cut(learned: Learned, chosen: np.ndarray) -> np.ndarray:
-    """Return the price of the first seller a good way below its present one, as a clear cut."""
+def _lower_price(learned: Learned, chosen: np.ndarray) -> np.ndarray:
+    """Return a price of the first seller a good way below its present one."""
     down = max(len(learned.grid) // 4, 1)
     return np.maximum(chosen[:, 0] - down, 0)
