@@ -23,7 +23,6 @@ from pricelm.decisions.competition import (
     bertrand,
     best_response,
     block,
-    judge_probe,
     learn_scorer,
     learn_sessions,
     symmetric_market,
@@ -236,10 +235,7 @@ def collusion_rows(sessions: int, periods: int) -> Iterator[Row]:
         ("Q-learners that see only today", 0.0, False),
     ):
         learned = learn_sessions(market, sessions, LearnerConfig(patience=patience, periods=periods), _SEED)
-        levels = (learned.competitive, learned.joint)
-        paths = zip(learned.play(cut=False), learned.play(cut=True), strict=True)
-        seen = [judge_probe(calm, probed, levels) for calm, probed in paths if (calm != probed).any()]
-        yield from _warned(case, seen, collude)
+        yield from _warned(case, learned.judged(), collude)
     level, joint = bertrand(market).prices, bertrand(market.merged()).prices
     seen = [watch_collusion(path, level, joint) for path in competitive_paths(market, sessions)]
     yield from _warned("best responses to moving costs", seen, False)

@@ -23,7 +23,7 @@ from pricelm.decisions.competition import (
     bertrand,
     best_response,
     block,
-    judge_probe,
+    judge_probes,
     learn_scorer,
     learn_sessions,
     price_index,
@@ -267,11 +267,22 @@ def test_collusion_needs_high_prices_and_punishment() -> None:
         watch_collusion(calm, joint, level)
 
 
+def test_probes_tell_punishment_from_cycles() -> None:
+    levels = (np.full(2, 1.5), np.full(2, 2.0))
+    calm = np.tile([[1.9, 1.8], [1.8, 1.9]], (20, 1))
+    shrugged, answered, ruined = calm.copy(), calm.copy(), calm.copy()
+    for path in (shrugged, answered, ruined):
+        path[15, 0] = 1.6
+    answered[16:18], ruined[16:] = 1.55, 1.55
+    assert judge_probes(calm, [answered, answered, calm], levels).warned
+    assert not judge_probes(calm, [answered, shrugged], levels).warned
+    assert judge_probes(calm, [ruined], levels).level == "prices elevated"
+    assert judge_probes(np.full((40, 2), 1.52), [calm], levels).level == "none"
+
+
 def test_sellers_that_see_only_today_learn_to_compete() -> None:
     config = LearnerConfig(patience=0.0, exploration_decay=1.5e-4, periods=50_000)
     learned = learn_sessions(symmetric_market(), 8, config)
-    levels = (learned.competitive, learned.joint)
-    paths = zip(learned.play(cut=False), learned.play(cut=True), strict=True)
-    warnings = [judge_probe(calm, probed, levels) for calm, probed in paths if (calm != probed).any()]
+    warnings = learned.judged()
     assert np.mean([one.elevation for one in warnings]) < 0.3
     assert sum(one.warned for one in warnings) == 0

@@ -7,7 +7,7 @@ from pricelm.decisions.competition.blocking import BlockingConfig, Candidates, b
 from pricelm.decisions.competition.collusion import (
     CollusionConfig,
     CollusionWarning,
-    judge_probe,
+    judge_probes,
     watch_collusion,
 )
 from pricelm.decisions.competition.equilibrium import Equilibrium, bertrand, best_response, stackelberg
@@ -41,7 +41,7 @@ __all__ = [
     "best_response",
     "bertrand",
     "block",
-    "judge_probe",
+    "judge_probes",
     "learn_scorer",
     "learn_sessions",
     "price_index",

@@ -7,6 +7,7 @@ level together (Calvano et al., 2020). A warning needs both, unless prices are h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,18 +138,23 @@ def watch_collusion(
     return CollusionWarning(level, float(elevation.mean()), persistence, cuts, punished)
 
 
-def judge_probe(
+def judge_probes(
     calm: np.ndarray,
-    probed: np.ndarray,
+    probed: Sequence[np.ndarray],
     levels: tuple[np.ndarray, np.ndarray],
     config: CollusionConfig = CollusionConfig(),
 ) -> CollusionWarning:
-    """Judge policies by what a forced price cut changes, cycles of their own left out.
+    """Judge policies by what forced price cuts change, cycles of their own left out.
+
+    One cut may be answered by chance, so several should be tried: by each seller, of several depths.
 
     Parameters
     ----------
-    calm, probed : numpy.ndarray
-        Prices without and with a cut by one seller, shape (n_periods, n_sellers), equal until the cut.
+    calm : numpy.ndarray
+        Prices without a cut, shape (n_periods, n_sellers).
+    probed : sequence of numpy.ndarray
+        Prices with a cut by one seller each, of the same shape and equal until the cut; a path that does not
+        differ says nothing.
     levels : tuple of numpy.ndarray
         Competitive and joint prices, shape (n_sellers,) each.
     config : CollusionConfig
@@ -157,40 +163,46 @@ def judge_probe(
     Returns
     -------
     CollusionWarning
-        As of :func:`watch_collusion`, on one cut. Punished means that the rivals' mean price falls below where it
-        would have been, and that the mean price of all comes back.
+        As of :func:`watch_collusion`. A cut is punished when the rivals' mean price falls below where it would
+        have been, and the mean price of all comes back.
 
     Raises
     ------
     DataError
-        If the paths have different shapes or nothing was cut.
+        If the paths have different shapes.
 
     Examples
     --------
     >>> calm = np.tile([[1.9, 1.8], [1.8, 1.9]], (20, 1))
     >>> probed = calm.copy()
     >>> probed[10, 0], probed[11:13] = 1.6, 1.55
-    >>> judge_probe(calm, probed, (np.full(2, 1.5), np.full(2, 2.0))).punished
+    >>> judge_probes(calm, [probed], (np.full(2, 1.5), np.full(2, 2.0))).punished
     1
     """
-    if calm.shape != probed.shape or not (calm != probed).any():
-        raise DataError(f"expected two paths of one shape that differ, got {calm.shape} and {probed.shape}")
+    if any(path.shape != calm.shape for path in probed):
+        raise DataError(
+            f"expected probed paths of the shape {calm.shape}, got {[one.shape for one in probed]}"
+        )
     competitive, joint = levels
-    height = (calm - competitive) / (joint - competitive)
-    change = (probed - calm) / (joint - competitive)
-    elevation = height.mean(axis=1)
+    elevation = ((calm - competitive) / (joint - competitive)).mean(axis=1)
     persistence = float((elevation > config.elevated).mean())
+    changes = [(path - calm) / (joint - competitive) for path in probed]
+    changes = [change for change in changes if (change != 0).any()]
+    punished = sum(_punished(change, config) for change in changes)
+    level = NONE
+    if persistence >= config.persistent:
+        enough = len(changes) >= config.fewest_cuts and punished > config.punished * len(changes)
+        level = COLLUSION if enough else ELEVATED
+    return CollusionWarning(level, float(elevation.mean()), persistence, len(changes), punished)
+
+
+def _punished(change: np.ndarray, config: CollusionConfig) -> bool:
+    """Tell whether rivals answered a cut, and prices came back, from the change that it made."""
     at = int(np.flatnonzero((change != 0).any(axis=1))[0])
     rivals = change[at] == 0
     answer = change[at + 1 : at + 1 + config.answer_periods][:, rivals].mean(axis=1)
-    later = probed[at + 1 + config.answer_periods :].mean()
-    usual = calm[at + 1 + config.answer_periods :].mean()
-    back = later >= usual - config.cut * float((joint - competitive).mean())
-    punished = bool(len(answer) and answer.min() < -config.cut and back)
-    level = NONE
-    if persistence >= config.persistent:
-        level = COLLUSION if punished else ELEVATED
-    return CollusionWarning(level, float(elevation.mean()), persistence, 1, int(punished))
+    later = change[at + 1 + config.answer_periods :]
+    return bool(len(later) and answer.min() < -config.cut and later.mean() >= -config.cut)
 
 
 def _answered_cuts(height: np.ndarray, config: CollusionConfig) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pricelm.decisions.competition.collusion import CollusionWarning, judge_probes
 from pricelm.decisions.competition.equilibrium import bertrand
 from pricelm.decisions.competition.logit import LogitMarket
 
@@ -63,15 +64,17 @@ class Learned:
     policies: np.ndarray
     last: np.ndarray
 
-    def play(self, calm: int = 15, after: int = 25, *, cut: bool) -> np.ndarray:
-        """Let the policies play, and with ``cut`` force the first seller to a lower price once.
+    def play(self, cut_by: int | None = None, steps: int = 3, calm: int = 15, after: int = 25) -> np.ndarray:
+        """Let the policies play, and force one seller to a lower price once.
 
         Parameters
         ----------
+        cut_by : {0, 1}, optional
+            Who cuts; nobody by default.
+        steps : int, default 3
+            Depth of the cut in prices of the grid.
         calm, after : int
             Periods before and after the cut.
-        cut : bool
-            Whether there is one.
 
         Returns
         -------
@@ -84,11 +87,18 @@ class Learned:
         for period in range(calm + 1 + after):
             number = state[:, 0] * len(self.grid) + state[:, 1]
             chosen = np.stack([self.policies[sessions, seller, number] for seller in (0, 1)], axis=1)
-            if cut and period == calm:
-                chosen[:, 0] = _lower_price(self, chosen)
+            if cut_by is not None and period == calm:
+                chosen[:, cut_by] = np.maximum(chosen[:, cut_by] - steps, 0)
             state = chosen
             path.append(self.grid[chosen])
         return np.stack(path, axis=1)
+
+    def judged(self) -> list[CollusionWarning]:
+        """Return the verdict on each session: both sellers cut, by 2, 3 and 4 prices of the grid."""
+        calm = self.play()
+        probes = [self.play(seller, steps) for seller in (0, 1) for steps in (2, 3, 4)]
+        levels = (self.competitive, self.joint)
+        return [judge_probes(path, [one[at] for one in probes], levels) for at, path in enumerate(calm)]
 
 
 def symmetric_market() -> LogitMarket:
@@ -161,9 +171,3 @@ def _payoffs(market: LogitMarket, grid: np.ndarray) -> np.ndarray:
             prices = np.array([first, second])
             found[:, i, j] = (prices - market.cost) * market.shares(prices)
     return found
-
-
-def _lower_price(learned: Learned, chosen: np.ndarray) -> np.ndarray:
-    """Return a price of the first seller a good way below its present one."""
-    down = max(len(learned.grid) // 4, 1)
-    return np.maximum(chosen[:, 0] - down, 0)
