@@ -73,7 +73,8 @@ def test_matches_and_observations_bind_the_optimizer(shop: Path, tmp_path: Path)
     sure = table.index.isin(right) & known
     assert sure.sum() > 20 and np.median(table.loc[sure, "price_index"]) == pytest.approx(100 / 0.9, rel=0.01)
     (tmp_path / "rules.yaml").write_text(
-        "version: 1\nrules:\n- {id: near, kind: competitor_position, at_most: 1.0, observed_column: observed_at}\n"
+        "version: 1\nrules:\n"
+        "- {id: near, kind: competitor_position, at_most: 1.0, observed_column: observed_at}\n"
     )
     run("rules", "lint", tmp_path / "rules.yaml", compared, "--today", "2024-03-31")
     run("optimize", compared, "--rules", tmp_path / "rules.yaml", "--today", "2024-03-31",

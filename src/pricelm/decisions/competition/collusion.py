@@ -163,8 +163,8 @@ def judge_probes(
     Returns
     -------
     CollusionWarning
-        As of :func:`watch_collusion`. A cut is punished when the rivals' mean price falls below where it would
-        have been, and the mean price of all comes back.
+        As of :func:`watch_collusion`. A cut is punished when the rivals' mean price falls below where it
+        would have been, and the mean price of all comes back.
 
     Raises
     ------
@@ -200,6 +200,8 @@ def _punished(change: np.ndarray, config: CollusionConfig) -> bool:
     """Tell whether rivals answered a cut, and prices came back, from the change that it made."""
     at = int(np.flatnonzero((change != 0).any(axis=1))[0])
     rivals = change[at] == 0
+    if not rivals.any():
+        return False
     answer = change[at + 1 : at + 1 + config.answer_periods][:, rivals].mean(axis=1)
     later = change[at + 1 + config.answer_periods :]
     return bool(len(later) and answer.min() < -config.cut and later.mean() >= -config.cut)
