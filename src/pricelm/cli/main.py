@@ -9,6 +9,7 @@ import typer
 import pricelm
 from pricelm.cli.backbones import backbones
 from pricelm.cli.compare import compare
+from pricelm.cli.compete import compete
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
@@ -58,6 +59,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(compete, name="compete")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 
