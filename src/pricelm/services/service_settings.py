@@ -32,7 +32,9 @@ class ServiceSettings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, le=256, description="processes, each with a copy of the model")
-    store: str = Field(DEFAULT_STORE, min_length=1, description="database of keys and model versions")
+    store: str = Field(
+        DEFAULT_STORE, min_length=1, description="database of prices, decisions, models and keys"
+    )
     model_name: str = Field(
         "price", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="name of the model in the paths below /v2"
     )
@@ -61,6 +63,11 @@ class ServiceSettings(BaseSettings):
         1.0, gt=0, le=60, description="how often keys and model versions are read from the store"
     )
     drain_seconds: int = Field(20, ge=1, description="time for running requests when the service stops")
+    four_eyes_share: float = Field(
+        0.2,
+        gt=0,
+        description="a price move by more than this share needs another approver than its proposer",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto is text in a terminal and JSON elsewhere"
     )
