@@ -1,0 +1,65 @@
+"""Policies whose prices share a demand curve: Thompson sampling and UCB over shapes of demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from pricelm.decisions.dynamic.policy import Policy, PolicyConfig, best_of, daily_profit, shares
+from pricelm.decisions.dynamic.records import Outcome, Scene, Situation
+from pricelm.decisions.dynamic.responses import ResponseBelief, ResponseGrid, logit_grid, loglinear_grid
+
+
+class _Curve(Policy):
+    grid: ClassVar[Callable[[Scene], ResponseGrid]]
+
+    def __init__(self, scene: Scene, config: PolicyConfig = PolicyConfig()) -> None:
+        super().__init__(scene, config)
+        self.belief = ResponseBelief(type(self).grid(scene), scene.units, config.memory)
+
+    def profits(self, situation: Situation) -> np.ndarray:
+        """Return the profit of a day for every shape and price, shape (n, G, K)."""
+        return daily_profit(self.belief.expected_units(), self.scene, situation)
+
+    def learn(self, situation: Situation, outcome: Outcome) -> None:
+        """Learn shape and level from the units of the day."""
+        self.belief.learn(outcome)
+
+
+class Thompson(_Curve):
+    """Thompson sampling over elasticities: a price comes as often as it is believed to be the best.
+
+    The belief is a weight for each shape on a grid, so the probability of each price is known exactly.
+    """
+
+    name = "thompson"
+    grid = staticmethod(loglinear_grid)
+
+    def preferences(self, situation: Situation) -> np.ndarray:
+        """Return the probability that each price is the best."""
+        best = best_of(self.profits(situation), situation)
+        return shares(best, self.belief.weights, self.scene.prices.shape[1])
+
+
+class ThompsonLogit(Thompson):
+    """Thompson sampling over logistic willingness to pay."""
+
+    name = "thompson-logit"
+    grid = staticmethod(logit_grid)
+
+
+class Ucb(_Curve):
+    """UCB over elasticities: the price with the highest profit within reach of what is believed."""
+
+    name = "ucb"
+    grid = staticmethod(loglinear_grid)
+
+    def preferences(self, situation: Situation) -> np.ndarray:
+        """Put all weight on the best upper confidence bound."""
+        profits, weights = self.profits(situation), self.belief.weights[:, :, None]
+        mean = (weights * profits).sum(axis=1)
+        spread = np.sqrt((weights * (profits - mean[:, None, :]) ** 2).sum(axis=1))
+        best = best_of(mean + self.config.optimism * spread, situation)
+        return np.eye(self.scene.prices.shape[1])[best]
