@@ -1,0 +1,275 @@
+"""The guard: which prices may be asked today, by the rules of the shop.
+
+It is the only way from a policy to a price. It owns no rules: cool-down and moves a day are rule objects of the
+knowledge room like all others, and a price is allowed when the slack of every hard rule says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from pricelm.core.errors import ConfigError
+from pricelm.decisions.dynamic.records import Shop
+from pricelm.decisions.dynamic.responses import loglinear_demand
+from pricelm.knowledge.facts import ProductFacts, Scope
+from pricelm.knowledge.moves import ChangeFrequency
+from pricelm.knowledge.portfolio import ChangeCount
+from pricelm.knowledge.rule import TOLERANCE, CouplingRule, Inequality, PortfolioRule, PriceRule, Rule
+from pricelm.knowledge.rule_files import RuleBook
+
+_CHANGED = "pricelm_last_changed"
+_PRIOR_DAYS = 30
+
+
+@dataclass(frozen=True)
+class GuardConfig:
+    """Limits on how prices move, beside those in the rules.
+
+    Parameters
+    ----------
+    cool_down_days : int, default 3
+        Least days between two changes of a price; 1 allows one every day.
+    max_moves_a_day : int, optional
+        Most prices of the shop that may change on a day.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of range.
+    """
+
+    cool_down_days: int = 3
+    max_moves_a_day: int | None = None
+
+    def __post_init__(self) -> None:
+        moves = self.max_moves_a_day
+        if not 1 <= self.cool_down_days <= 365 or (moves is not None and moves < 0):
+            raise ConfigError(
+                f"expected a cool-down of 1 to 365 days and moves a day of 0 or more, got {self}"
+            )
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the limits as rules."""
+        limits: list[Rule] = [
+            ChangeFrequency(id="cool-down", min_days=self.cool_down_days, column=_CHANGED, priority=100)
+        ]
+        if self.max_moves_a_day is not None:
+            limits.append(ChangeCount(id="moves-a-day", at_most=self.max_moves_a_day, priority=100))
+        return tuple(limits)
+
+
+@dataclass(frozen=True, eq=False)
+class GuardState:
+    """What rules look at on a day, for n rows: J products of a shop, its replications below each other.
+
+    Parameters
+    ----------
+    day : int
+        From 0.
+    current : numpy.ndarray
+        Column of the price that stands, shape (n,).
+    changed : numpy.ndarray
+        Day of its last change, shape (n,); negative for before the first day.
+    lowest : numpy.ndarray
+        Lowest price of the last 30 days, shape (n,).
+    rival, stock : numpy.ndarray
+        Competitor's price and units in stock, shape (n,); NaN where there is none.
+    """
+
+    day: int
+    current: np.ndarray
+    changed: np.ndarray
+    lowest: np.ndarray
+    rival: np.ndarray
+    stock: np.ndarray
+
+
+class Guard:
+    """Applies a book of rules to the menu of a shop, day by day.
+
+    Parameters
+    ----------
+    shop : Shop
+        J products with K prices each.
+    book : RuleBook
+        Rules; those on single prices, between prices and on sums all count.
+    config : GuardConfig
+        Cool-down and moves a day.
+
+    Raises
+    ------
+    RuleError
+        If a rule names a column that is not there.
+
+    Notes
+    -----
+    A price that stands and breaks a rule, because the market has moved, may stay only while no price on the menu
+    keeps the rules. Rules between prices and on sums are asked for each product in turn, with the others where
+    they are: a family of one price therefore holds, because no single one of it may move.
+    """
+
+    def __init__(self, shop: Shop, book: RuleBook, config: GuardConfig = GuardConfig()) -> None:
+        self.shop, self.book = shop, book.in_currency(shop.facts.currency)
+        rules = (*self.book.rules, *config.rules())
+        base = self._facts(self._first_day())
+        self._price_rules: list[tuple[PriceRule, np.ndarray]] = []
+        self._sums: list[tuple[PortfolioRule, np.ndarray]] = []
+        self._ties: list[tuple[CouplingRule, Inequality]] = []
+        for rule in rules:
+            bound = base.selected(rule.scope, rule.name)
+            # scopes are settled here, because the rows of replications have skus of their own
+            if isinstance(rule, CouplingRule):
+                self._ties += [(rule, one) for one in rule.inequalities(base)]
+            elif isinstance(rule, PriceRule):
+                self._price_rules.append((replace(rule, scope=Scope()), bound))
+            elif isinstance(rule, PortfolioRule):
+                self._sums.append((replace(rule, scope=Scope()), bound))
+        relative = shop.prices / shop.facts.price[:, None]
+        self._units = shop.units[:, None] * loglinear_demand(relative, shop.elasticity[:, None])
+
+    @property
+    def joint(self) -> bool:
+        """Whether prices of several products are tied to each other."""
+        return bool(self._sums or self._ties)
+
+    @property
+    def today(self) -> date:
+        """The first day."""
+        return self.shop.facts.today
+
+    def allowed(self, state: GuardState) -> tuple[np.ndarray, np.ndarray]:
+        """Return which prices keep the hard rules on single prices, and what soft ones cost.
+
+        Parameters
+        ----------
+        state : GuardState
+            n rows.
+
+        Returns
+        -------
+        allowed : numpy.ndarray
+            Bool of shape (n, K); where nothing keeps the rules only the price that stands.
+        penalty : numpy.ndarray
+            0 or less, shape (n, K).
+        """
+        kept, penalty = self.verdicts(state)
+        n = len(state.current)
+        stuck = ~kept.any(axis=1)
+        kept[stuck, state.current[stuck]] = True
+        return kept, penalty.reshape(n, -1)
+
+    def verdicts(self, state: GuardState) -> tuple[np.ndarray, np.ndarray]:
+        """Return which prices keep the hard rules, none where none does, and the penalties; shape (n, K)."""
+        facts, copies = self._facts(state), len(state.current) // len(self.shop.facts)
+        prices, units = (np.tile(one, (copies, 1)) for one in (self.shop.prices, self._units))
+        kept = np.tile(self.shop.fresh, (copies, 1))
+        kept[np.arange(len(kept)), state.current] = True
+        penalty = np.zeros(prices.shape)
+        for rule, bound in self._price_rules:
+            rows = np.flatnonzero(np.tile(bound, copies))
+            if not len(rows):
+                continue
+            slack = rule.slack(facts.take(rows), prices[rows], units[rows])
+            if rule.penalty is None:
+                kept[rows] &= slack >= -TOLERANCE
+            else:
+                penalty[rows] += rule.penalty * np.minimum(slack, 0.0)
+        return kept, penalty
+
+    def usage(self, state: GuardState) -> np.ndarray:
+        """Return what each price adds to each hard rule on sums, shape (S, n, K)."""
+        facts, copies = self._facts(state), len(state.current) // len(self.shop.facts)
+        prices, units = (np.tile(one, (copies, 1)) for one in (self.shop.prices, self._units))
+        used = []
+        for rule, bound in self._hard_sums():
+            one = rule.usage(facts, prices, units)
+            used.append(np.where(np.tile(bound, copies)[:, None], one, 0.0))
+        return np.array(used).reshape(len(used), *prices.shape)
+
+    def joint_mask(self, usage: np.ndarray, chosen: np.ndarray, product: int) -> np.ndarray:
+        """Return which prices of one product keep the rules that tie it to the others.
+
+        Parameters
+        ----------
+        usage : numpy.ndarray
+            From :meth:`usage`.
+        chosen : numpy.ndarray
+            Column of each product, decided today or still standing, shape (copies, J).
+        product : int
+            Which product.
+
+        Returns
+        -------
+        numpy.ndarray
+            Bool of shape (copies, K); a rule that is broken already allows what does not make it worse.
+        """
+        copies, count = len(chosen), self.shop.prices.shape[1]
+        mask = np.ones((copies, count), dtype=bool)
+        for (rule, _), used in zip(self._hard_sums(), usage, strict=True):
+            by_product = used.reshape(copies, -1, count)
+            standing = np.take_along_axis(by_product, chosen[:, :, None], axis=2)[:, :, 0]
+            others = standing.sum(axis=1) - standing[:, product]
+            total = others[:, None] + by_product[:, product, :]
+            now = standing.sum(axis=1)
+            limit = np.maximum(rule.limit, now)[:, None]
+            mask &= total <= limit + 1e-9 * np.maximum(1.0, np.abs(limit))
+        prices = self.shop.prices[np.arange(chosen.shape[1]), chosen]
+        for tie, inequality in self._ties:
+            if tie.hard and product in inequality.rows:
+                mask &= self._keeps(inequality, prices, product)
+        return mask
+
+    def _keeps(self, inequality: Inequality, prices: np.ndarray, product: int) -> np.ndarray:
+        weights = np.zeros(prices.shape[1])
+        np.add.at(weights, list(inequality.rows), inequality.coefficients)
+        now = prices @ weights - inequality.at_least
+        change = self.shop.prices[product][None, :] - prices[:, product][:, None]
+        least = np.minimum(0.0, now)[:, None]
+        return np.asarray(now[:, None] + weights[product] * change >= least - TOLERANCE)
+
+    def _hard_sums(self) -> list[tuple[PortfolioRule, np.ndarray]]:
+        return [(rule, bound) for rule, bound in self._sums if rule.hard]
+
+    def _first_day(self) -> GuardState:
+        nothing = np.full(len(self.shop.facts), np.nan)
+        changed = np.full(len(self.shop.facts), -_PRIOR_DAYS)
+        return GuardState(0, self.shop.start, changed, self.shop.facts.price, nothing, nothing)
+
+    def _facts(self, state: GuardState) -> ProductFacts:
+        """Return the facts of a day; what the shop's table does not say of it comes from the state."""
+        base, n = self.shop.facts, len(state.current)
+        copies = n // len(base)
+        today = base.today + timedelta(days=state.day)
+        frame = base.frame if copies == 1 else base.frame.iloc[np.tile(np.arange(len(base)), copies)]
+        frame = frame.reset_index(drop=True)
+        rows = np.tile(np.arange(len(base)), copies)
+        changed = np.datetime64(base.today) + state.changed.astype("timedelta64[D]")
+        moved = {
+            "price": self.shop.prices[rows, state.current],
+            _CHANGED: pd.to_datetime(changed),
+            "last_changed_at": pd.to_datetime(self._last_change(state, copies, changed)),
+            "lowest_price_30d": state.lowest,
+            "units": np.tile(self.shop.units, copies),
+        }
+        if np.isfinite(state.rival).any():
+            moved["competitor_price"] = state.rival
+            moved["observed_at"] = np.datetime64(today)
+        if np.isfinite(state.stock).any():
+            moved["stock"] = state.stock
+        if copies > 1:
+            moved["sku"] = np.arange(n).astype(str)
+        return ProductFacts(frame.assign(**moved), today, base.currency)
+
+    def _last_change(self, state: GuardState, copies: int, changed: np.ndarray) -> np.ndarray:
+        """Return the day of the last change: that of the table until the rehearsal makes one."""
+        if "last_changed_at" not in self.shop.facts.frame.columns:
+            return changed
+        told = pd.to_datetime(
+            self.shop.facts.frame["last_changed_at"], errors="coerce", format="mixed", utc=True
+        )
+        days = np.tile(told.dt.tz_localize(None).to_numpy(dtype="datetime64[D]"), copies)
+        return np.where(state.changed < 0, days, changed)
