@@ -18,7 +18,6 @@ class _Arms(Policy):
     """
 
     _PRIOR_DAYS = 1.0
-    _DISPERSION = 3.0
 
     def __init__(self, scene: Scene, config: PolicyConfig = PolicyConfig()) -> None:
         super().__init__(scene, config)
@@ -29,7 +28,8 @@ class _Arms(Policy):
         """Return shape and rate of the belief on the units a day at each price, shape (n, K) each."""
         days = self._PRIOR_DAYS + self._days
         units = self._PRIOR_DAYS * self._prior + self._units
-        return units / self._DISPERSION, days / self._DISPERSION
+        spread = self.config.dispersion(self.scene.units)[:, None]
+        return units / spread, days / spread
 
     def learn(self, situation: Situation, outcome: Outcome) -> None:
         """Count the day for its own price only."""

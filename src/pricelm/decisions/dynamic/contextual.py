@@ -12,7 +12,6 @@ _POINTS = 41
 _QUANTILES = norm.ppf((np.arange(_POINTS) + 0.5) / _POINTS)
 _WEEK, _YEAR = 7.0, 365.25
 _CONTEXT = 6
-_DISPERSION = 3.0
 _WORST_SURPRISE = 3.0
 
 
@@ -65,7 +64,7 @@ class Contextual(Policy):
         expected = np.exp(np.clip(np.einsum("nd,nd->n", features, self._mean), -20, 20))
         # one freak day must not throw the belief: the working residual is bounded
         surprise = np.clip(outcome.units / expected - 1, -1.0, _WORST_SURPRISE)
-        weight = np.where(outcome.sold_out, 0.0, expected / (_DISPERSION + 0.05 * expected))
+        weight = np.where(outcome.sold_out, 0.0, expected / self.config.dispersion(expected))
         memory = self.config.memory
         pulled = memory * self._precision + (1 - memory) * self._prior_precision
         target = memory * np.einsum("nde,ne->nd", self._precision, self._mean)

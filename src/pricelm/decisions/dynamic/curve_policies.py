@@ -17,7 +17,8 @@ class _Curve(Policy):
 
     def __init__(self, scene: Scene, config: PolicyConfig = PolicyConfig()) -> None:
         super().__init__(scene, config)
-        self.belief = ResponseBelief(type(self).grid(scene), scene.units, config.memory)
+        spread = config.dispersion(scene.units)
+        self.belief = ResponseBelief(type(self).grid(scene), scene.units, config.memory, spread)
 
     def profits(self, situation: Situation) -> np.ndarray:
         """Return the profit of a day for every shape and price, shape (n, G, K)."""

@@ -10,19 +10,23 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
 
 from pricelm.core.errors import ConfigError
 from pricelm.decisions.dynamic.records import Shop
 from pricelm.decisions.dynamic.responses import loglinear_demand
+from pricelm.knowledge.endings import PriceEnding
 from pricelm.knowledge.facts import ProductFacts, Scope
-from pricelm.knowledge.moves import ChangeFrequency
+from pricelm.knowledge.floors import MarginFloor, MinimumAdvertisedPrice, PriceCeiling, PriceFloor
+from pricelm.knowledge.moves import ChangeFrequency, MaximumStep
 from pricelm.knowledge.portfolio import ChangeCount
 from pricelm.knowledge.rule import TOLERANCE, CouplingRule, Inequality, PortfolioRule, PriceRule, Rule
 from pricelm.knowledge.rule_files import RuleBook
 
-_CHANGED = "pricelm_last_changed"
-_PRIOR_DAYS = 30
+_CHANGED = "last_changed_at"
+_LONG_AGO = 3650
+# what changes from day to day; a rule that reads none of it, and no calendar, is asked once for every price
+_MOVING = (_CHANGED, "lowest_price_30d", "competitor_price", "observed_at", "stock", "units", "price")
+_STEADY = (MarginFloor, PriceFloor, PriceCeiling, MinimumAdvertisedPrice, MaximumStep, PriceEnding)
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,10 @@ class GuardConfig:
     def rules(self) -> tuple[Rule, ...]:
         """Return the limits as rules."""
         limits: list[Rule] = [
-            ChangeFrequency(id="cool-down", min_days=self.cool_down_days, column=_CHANGED, priority=100)
+            ChangeFrequency(id="cool-down", min_days=self.cool_down_days, column=_CHANGED)
         ]
         if self.max_moves_a_day is not None:
-            limits.append(ChangeCount(id="moves-a-day", at_most=self.max_moves_a_day, priority=100))
+            limits.append(ChangeCount(id="moves-a-day", at_most=self.max_moves_a_day))
         return tuple(limits)
 
 
@@ -130,6 +134,12 @@ class Guard:
                 self._sums.append((replace(rule, scope=Scope()), bound))
         relative = shop.prices / shop.facts.price[:, None]
         self._units = shop.units[:, None] * loglinear_demand(relative, shop.elasticity[:, None])
+        self._pauses = [
+            (rule, bound) for rule, bound in self._price_rules if isinstance(rule, ChangeFrequency) and _is_pause(rule)
+        ]
+        self._asked = [pair for pair in self._price_rules if not _is_pause(pair[0]) and not _is_steady(pair[0])]
+        self._steady_kept, self._steady_penalty = self._steady_tables()
+        self._held = [self._held_by_age(rule, bound) for rule, bound in self._pauses]
 
     @property
     def joint(self) -> bool:
@@ -164,21 +174,59 @@ class Guard:
 
     def verdicts(self, state: GuardState) -> tuple[np.ndarray, np.ndarray]:
         """Return which prices keep the hard rules, none where none does, and the penalties; shape (n, K)."""
-        facts, copies = self._facts(state), len(state.current) // len(self.shop.facts)
-        prices, units = (np.tile(one, (copies, 1)) for one in (self.shop.prices, self._units))
-        kept = np.tile(self.shop.fresh, (copies, 1))
-        kept[np.arange(len(kept)), state.current] = True
-        penalty = np.zeros(prices.shape)
-        for rule, bound in self._price_rules:
-            rows = np.flatnonzero(np.tile(bound, copies))
-            if not len(rows):
-                continue
-            slack = rule.slack(facts.take(rows), prices[rows], units[rows])
-            if rule.penalty is None:
-                kept[rows] &= slack >= -TOLERANCE
-            else:
-                penalty[rows] += rule.penalty * np.minimum(slack, 0.0)
+        n, count = len(state.current), self.shop.prices.shape[1]
+        products = np.tile(np.arange(len(self.shop.facts)), n // len(self.shop.facts))
+        kept = self._steady_kept[products, state.current]
+        penalty = self._steady_penalty[products, state.current]
+        standing = np.arange(count)[None, :] == state.current[:, None]
+        age = state.day - state.changed
+        for (rule, _), held in zip(self._pauses, self._held, strict=True):
+            at = held[products, np.minimum(age, held.shape[1] - 1)]
+            self._apply(rule, kept, penalty, np.where(at[:, None] & ~standing, -self._gap(products, state), np.inf))
+        if self._asked:
+            facts, prices, units = self._facts(state), self.shop.prices[products], self._units[products]
+            for rule, bound in self._asked:
+                rows = np.flatnonzero(bound[products])
+                slack = np.full(prices.shape, np.inf)
+                if len(rows):
+                    slack[rows] = rule.slack(facts.take(rows), prices[rows], units[rows])
+                self._apply(rule, kept, penalty, slack)
         return kept, penalty
+
+    def _apply(self, rule: PriceRule, kept: np.ndarray, penalty: np.ndarray, slack: np.ndarray) -> None:
+        if rule.penalty is None:
+            kept &= slack >= -TOLERANCE
+        else:
+            penalty += rule.penalty * np.minimum(slack, 0.0)
+
+    def _gap(self, products: np.ndarray, state: GuardState) -> np.ndarray:
+        prices = self.shop.prices[products]
+        return np.abs(prices - prices[np.arange(len(products)), state.current][:, None])
+
+    def _steady_tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ask the rules that never change their mind, for every price that may stand: shape (J, K, K)."""
+        n, count = self.shop.prices.shape
+        kept = np.repeat(self.shop.fresh[:, None, :], count, axis=1)
+        kept[:, np.arange(count), np.arange(count)] = True
+        penalty = np.zeros((n, count, count))
+        steady = [pair for pair in self._price_rules if _is_steady(pair[0])]
+        for column in range(count) if steady else ():
+            facts = self._facts(replace(self._first_day(), current=np.full(n, column)))
+            for rule, bound in steady:
+                slack = np.full((n, count), np.inf)
+                rows = np.flatnonzero(bound)
+                if len(rows):
+                    slack[rows] = rule.slack(facts.take(rows), self.shop.prices[rows], self._units[rows])
+                self._apply(rule, kept[:, column], penalty[:, column], slack)
+        return kept, penalty
+
+    def _held_by_age(self, rule: ChangeFrequency, bound: np.ndarray) -> np.ndarray:
+        """Ask a rule on how often prices move, for every age of the last change: bool of shape (J, ages)."""
+        first, held = self._first_day(), []
+        for age in range(rule.min_days + 1):
+            facts = self._facts(replace(first, changed=np.full(len(bound), -age)))
+            held.append(rule.held(facts) & bound)
+        return np.array(held).T
 
     def usage(self, state: GuardState) -> np.ndarray:
         """Return what each price adds to each hard rule on sums, shape (S, n, K)."""
@@ -236,8 +284,15 @@ class Guard:
 
     def _first_day(self) -> GuardState:
         nothing = np.full(len(self.shop.facts), np.nan)
-        changed = np.full(len(self.shop.facts), -_PRIOR_DAYS)
-        return GuardState(0, self.shop.start, changed, self.shop.facts.price, nothing, nothing)
+        return GuardState(0, self.shop.start, self.changed, self.shop.facts.price, nothing, nothing)
+
+    @property
+    def changed(self) -> np.ndarray:
+        """Day of the last change before the first day, 0 or less, shape (J,); long ago where it is not told."""
+        if _CHANGED not in self.shop.facts.frame.columns:
+            return np.full(len(self.shop.facts), -_LONG_AGO)
+        days = self.shop.facts.days_since(_CHANGED, "the cool-down")
+        return -np.clip(np.nan_to_num(days, nan=_LONG_AGO), 0, _LONG_AGO).astype(int)
 
     def _facts(self, state: GuardState) -> ProductFacts:
         """Return the facts of a day; what the shop's table does not say of it comes from the state."""
@@ -250,8 +305,7 @@ class Guard:
         changed = np.datetime64(base.today) + state.changed.astype("timedelta64[D]")
         moved = {
             "price": self.shop.prices[rows, state.current],
-            _CHANGED: pd.to_datetime(changed),
-            "last_changed_at": pd.to_datetime(self._last_change(state, copies, changed)),
+            _CHANGED: changed.astype("datetime64[s]"),
             "lowest_price_30d": state.lowest,
             "units": np.tile(self.shop.units, copies),
         }
@@ -264,12 +318,10 @@ class Guard:
             moved["sku"] = np.arange(n).astype(str)
         return ProductFacts(frame.assign(**moved), today, base.currency)
 
-    def _last_change(self, state: GuardState, copies: int, changed: np.ndarray) -> np.ndarray:
-        """Return the day of the last change: that of the table until the rehearsal makes one."""
-        if "last_changed_at" not in self.shop.facts.frame.columns:
-            return changed
-        told = pd.to_datetime(
-            self.shop.facts.frame["last_changed_at"], errors="coerce", format="mixed", utc=True
-        )
-        days = np.tile(told.dt.tz_localize(None).to_numpy(dtype="datetime64[D]"), copies)
-        return np.where(state.changed < 0, days, changed)
+
+def _is_pause(rule: PriceRule) -> bool:
+    return isinstance(rule, ChangeFrequency) and rule.column == _CHANGED
+
+
+def _is_steady(rule: PriceRule) -> bool:
+    return isinstance(rule, _STEADY) and getattr(rule, "column", None) not in _MOVING

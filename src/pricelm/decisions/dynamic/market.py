@@ -84,9 +84,9 @@ class MarketConfig:
 
     Parameters
     ----------
-    days : int, default 180
+    days : int, default 365
         Length, 7 to 3,650.
-    noise : float, default 0.25
+    noise : float, default 0.2
         How much days differ beyond chance, as a share of the units.
     elasticity_spread : float, optional
         Standard deviation of the true elasticities around the known ones; the standard error of what is known
@@ -98,8 +98,8 @@ class MarketConfig:
         If a number is out of range.
     """
 
-    days: int = 180
-    noise: float = 0.25
+    days: int = 365
+    noise: float = 0.2
     elasticity_spread: float | None = None
 
     def __post_init__(self) -> None:

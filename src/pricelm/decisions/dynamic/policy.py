@@ -25,6 +25,8 @@ class PolicyConfig:
         What is left of yesterday's evidence, above 0 to 1; 1 forgets nothing.
     optimism : float, default 1
         Of UCB: standard deviations above the expected profit.
+    noise : float, default 0.2
+        How much days are taken to differ beyond chance, as a share of the units.
 
     Raises
     ------
@@ -35,13 +37,19 @@ class PolicyConfig:
     exploration: float = 0.02
     memory: float = 0.98
     optimism: float = 1.0
+    noise: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (0 <= self.exploration < 1 and 0 < self.memory <= 1 and 0 <= self.optimism <= 10):
+        fine = 0 <= self.exploration < 1 and 0 < self.memory <= 1 and 0 <= self.optimism <= 10
+        if not (fine and 0 <= self.noise <= 2):
             raise ConfigError(
-                "expected exploration from 0 to below 1, memory above 0 to 1 and optimism from 0 to 10, got "
-                f"{self}"
+                "expected exploration from 0 to below 1, memory above 0 to 1, optimism from 0 to 10 and noise "
+                f"from 0 to 2, got {self}"
             )
+
+    def dispersion(self, units: np.ndarray) -> np.ndarray:
+        """Return the variance of daily units over their mean, shape of ``units``."""
+        return 1 + self.noise**2 * units
 
 
 class Policy(ABC):

@@ -20,7 +20,6 @@ from pricelm.decisions.dynamic.registry import build_policy
 from pricelm.decisions.dynamic.rehearsal import Course, RehearsalConfig, Start, rehearse
 
 MOST_LOSS = 0.05
-_MOST_ROW_DAYS = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -133,9 +132,9 @@ def regret_matrix(
     progress.start("rehearsing", len(kinds))
     cells: list[Cell] = []
     for kind in kinds:
-        courses = rehearse(guard, kind, [*starts, *_constants(guard)], config)
-        best = best_fixed(courses[len(starts) :])
-        for name, course in zip(policies, courses, strict=False):
+        *courses, fixed = rehearse(guard, kind, [*starts, every_price], config)
+        best = best_fixed(fixed, guard.shop.prices.shape[1])
+        for name, course in zip(policies, courses, strict=True):
             cells.append(_cell(name, kind.name, course, best, config))
         progress.advance(1, kind.name)
     ordered = [one for name in policies for one in cells if one.policy == name]
@@ -144,17 +143,17 @@ def regret_matrix(
     )
 
 
-def _constants(guard: Guard) -> list[Start]:
-    return [partial(_constant, column=column) for column in range(guard.shop.prices.shape[1])]
+def every_price(scene: Scene) -> Policy:
+    """Return the policy that stays at the first price of the menu, then at the second, and so on, in copies."""
+    count = scene.prices.shape[1]
+    each = (scene.costs, scene.units, scene.elasticity, scene.elasticity_error, scene.start)
+    wide = Scene(np.tile(scene.prices, (count, 1)), *(np.tile(one, count) for one in each), scene.seed)
+    return Constant(wide, column=np.repeat(np.arange(count), len(scene.start)))
 
 
-def _constant(scene: Scene, column: int) -> Policy:
-    return Constant(scene, column=column)
-
-
-def best_fixed(courses: Sequence[Course]) -> np.ndarray:
-    """Return the profit of the best of several courses for each row, shape (n,)."""
-    return np.asarray(np.max([course.total for course in courses], axis=0))
+def best_fixed(course: Course, count: int) -> np.ndarray:
+    """Return the profit of the best of ``count`` prices for each row, from a course of :func:`every_price`."""
+    return np.asarray(course.total.reshape(count, -1).max(axis=0))
 
 
 def _cell(name: str, market: str, course: Course, best: np.ndarray, config: RehearsalConfig) -> Cell:

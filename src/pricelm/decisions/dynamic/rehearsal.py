@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
+from pricelm.core.errors import ConfigError
 from pricelm.decisions.dynamic.guard import Guard, GuardState
 from pricelm.decisions.dynamic.market import Draw, Market, MarketConfig, MarketKind, draw_market
 from pricelm.decisions.dynamic.policy import Policy
 from pricelm.decisions.dynamic.records import Outcome, Scene, Shop, Situation
 
 _MONTH = 30
-_LONG_AGO = -3650
 
 Start = Callable[[Scene], Policy]
 
@@ -92,7 +93,8 @@ def rehearse(
     kind : MarketKind
         Market.
     starts : sequence of callable
-        Each makes a policy from a scene of replications times products rows.
+        Each makes a policy from a scene of replications times products rows; its own scene may be a whole
+        number of copies of it.
     config : RehearsalConfig
         Replications, days, seed.
     keep_log : bool, default False
@@ -107,6 +109,9 @@ def rehearse(
     scene = Scene.of(shop, config.replications, config.seed)
     draw = draw_market(kind, scene, config.market, config.seed, len(shop.facts))
     policies = [start(scene) for start in starts]
+    for policy in policies:
+        if len(policy.scene.start) % len(scene.start):
+            raise ConfigError("expected a policy for the scene it was given, or for whole copies of it")
     run = _Run(guard, kind, draw, policies, config, keep_log)
     for day in range(config.market.days):
         run.step(day)
@@ -126,12 +131,15 @@ class _Run:
         keep_log: bool,
     ) -> None:
         self.guard, self.policies, self.keep_log = guard, policies, keep_log
-        self.scene = Scene.of(guard.shop, config.replications * len(policies), config.seed)
-        self.market = Market(kind, self.scene, draw.repeated(len(policies)))
-        n, days = len(self.scene.start), config.market.days
-        self.rows = n // len(policies)
+        self.rows = config.replications * len(guard.shop.facts)
+        ends = np.cumsum([0, *(len(policy.scene.start) for policy in policies)]).tolist()
+        self.slices = [slice(low, high) for low, high in pairwise(ends)]
+        self.copies = ends[-1] // self.rows
+        self.scene = Scene.of(guard.shop, config.replications * self.copies, config.seed)
+        self.market = Market(kind, self.scene, draw.repeated(self.copies))
+        n, days = ends[-1], config.market.days
         self.current = self.scene.start.copy()
-        self.changed = np.full(n, _LONG_AGO)
+        self.changed = np.tile(guard.changed, n // len(guard.shop.facts))
         # the lowest price before the first day is what the shop says, or the first price
         self.past = np.tile(self._prices(), (_MONTH, 1))
         self.moves, self.stuck = np.zeros(n, dtype=int), np.zeros(n, dtype=int)
@@ -145,9 +153,6 @@ class _Run:
     def _prices(self) -> np.ndarray:
         return self.scene.prices[np.arange(len(self.current)), self.current]
 
-    def _slices(self) -> list[slice]:
-        return [slice(at * self.rows, (at + 1) * self.rows) for at in range(len(self.policies))]
-
     def step(self, day: int) -> None:
         """Let all policies live through a day."""
         rival = self.market.rival
@@ -158,7 +163,7 @@ class _Run:
         self.stuck += none
         allowed[none, self.current[none]] = True
         whole = Situation(day, allowed, penalty, self.current, rival, self.market.room)
-        situations = [_part(whole, rows) for rows in self._slices()]
+        situations = [_part(whole, rows) for rows in self.slices]
         chances = np.concatenate(
             [policy.probabilities(one) for policy, one in zip(self.policies, situations, strict=True)]
         )
@@ -171,7 +176,7 @@ class _Run:
         units, sold_out = self.market.sell(prices)
         self.past[day % _MONTH] = prices
         outcome = Outcome(column, units, sold_out)
-        for policy, one, rows in zip(self.policies, situations, self._slices(), strict=True):
+        for policy, one, rows in zip(self.policies, situations, self.slices, strict=True):
             policy.learn(one, outcome.take(rows))
         self.units[day], self.column[day], self.rival[day] = units, column, rival
         self.propensity[day] = chances[np.arange(len(column)), column]
@@ -198,7 +203,7 @@ class _Run:
         return chosen.ravel(), used.reshape(len(chances), -1)
 
     def _common_chance(self) -> np.ndarray:
-        return np.tile(self._rng.random(self.rows), len(self.policies))
+        return np.tile(self._rng.random(self.rows), self.copies)
 
     def courses(self) -> list[Course]:
         """Return what happened, policy by policy."""
@@ -221,7 +226,7 @@ class _Run:
                 None if self.kept is None else self.kept[:, rows],
                 self.rival[:, rows] if self.keep_log else None,
             )
-            for rows in self._slices()
+            for rows in self.slices
         ]
 
 
@@ -252,8 +257,3 @@ def _within(chances: np.ndarray, mask: np.ndarray, standing: np.ndarray) -> np.n
     nothing = lost & ~mask.any(axis=1)
     kept[nothing, standing[nothing]] = 1.0
     return kept / kept.sum(axis=1, keepdims=True)
-
-
-def shop_days(shop: Shop, config: RehearsalConfig) -> int:
-    """Return how many days of a product a policy lives through."""
-    return len(shop.facts) * config.replications * config.market.days

@@ -104,9 +104,9 @@ class ResponseBelief:
         Units a day expected at the first price, shape (n,).
     memory : float, default 0.99
         What is left of yesterday's evidence, above 0 to 1; 1 forgets nothing.
-    dispersion : float, default 3
-        Variance of daily units over their mean: evidence is divided by it, because days differ by more than
-        chance.
+    dispersion : float or numpy.ndarray, default 1
+        Variance of daily units over their mean, shape (n,): evidence is divided by it, because days differ by
+        more than chance.
 
     Examples
     --------
@@ -123,14 +123,19 @@ class ResponseBelief:
     _STRENGTH = 4.0
 
     def __init__(
-        self, grid: ResponseGrid, units: np.ndarray, memory: float = 0.99, dispersion: float = 3.0
+        self,
+        grid: ResponseGrid,
+        units: np.ndarray,
+        memory: float = 0.99,
+        dispersion: float | np.ndarray = 1.0,
     ) -> None:
-        self.grid, self._memory, self._dispersion = grid, memory, dispersion
+        self.grid, self._memory = grid, memory
+        self._dispersion = np.broadcast_to(np.asarray(dispersion, dtype=np.float64), units.shape)
         n, count, _ = grid.demand.shape
         self._log_demand = np.log(np.maximum(grid.demand, 1e-12))
         # a level as good as four days at the known units
-        self._prior_days = self._STRENGTH * dispersion / np.maximum(units, 1e-9)
-        self._prior_units = self._STRENGTH * dispersion
+        self._prior_days = self._STRENGTH * self._dispersion / np.maximum(units, 1e-9)
+        self._prior_units = self._STRENGTH * self._dispersion
         self._fit, self._exposure, self._units = np.zeros((n, count)), np.zeros((n, count)), np.zeros(n)
 
     def learn(self, outcome: Outcome) -> None:
@@ -148,7 +153,7 @@ class ResponseBelief:
         """Posterior weight of every shape, shape (n, G)."""
         total = (self._prior_units + self._units)[:, None]
         evidence = self._fit - total * np.log(self._prior_days[:, None] + self._exposure)
-        logs = self.grid.log_prior + evidence / self._dispersion
+        logs = self.grid.log_prior + evidence / self._dispersion[:, None]
         logs -= logs.max(axis=1, keepdims=True)
         weights = np.exp(logs)
         return weights / weights.sum(axis=1, keepdims=True)
