@@ -9,7 +9,7 @@ import numpy as np
 
 from pricelm.decisions.dynamic.policy import Policy, PolicyConfig, best_of, daily_profit, shares
 from pricelm.decisions.dynamic.records import Outcome, Scene, Situation
-from pricelm.decisions.dynamic.responses import ResponseBelief, ResponseGrid, logit_grid, loglinear_grid
+from pricelm.decisions.dynamic.responses import ResponseBelief, ResponseGrid, any_grid, logit_grid, loglinear_grid
 
 
 class _Curve(Policy):
@@ -30,18 +30,27 @@ class _Curve(Policy):
 
 
 class Thompson(_Curve):
-    """Thompson sampling over elasticities: a price comes as often as it is believed to be the best.
+    """Thompson sampling over demand curves: a price comes as often as it is believed to be the best.
 
-    The belief is a weight for each shape on a grid, so the probability of each price is known exactly.
+    The belief is a weight for each of a grid of log-linear and logistic shapes, so the probability of each price
+    is known exactly and needs no draws.
     """
 
     name = "thompson"
-    grid = staticmethod(loglinear_grid)
+    grid = staticmethod(any_grid)
 
     def preferences(self, situation: Situation) -> np.ndarray:
         """Return the probability that each price is the best."""
         best = best_of(self.profits(situation), situation)
-        return shares(best, self.belief.weights, self.scene.prices.shape[1])
+        weights = self.belief.weights**self.config.sharpness
+        return shares(best, weights / weights.sum(axis=1, keepdims=True), self.scene.prices.shape[1])
+
+
+class ThompsonLoglinear(Thompson):
+    """Thompson sampling over constant elasticities."""
+
+    name = "thompson-loglinear"
+    grid = staticmethod(loglinear_grid)
 
 
 class ThompsonLogit(Thompson):
@@ -52,10 +61,10 @@ class ThompsonLogit(Thompson):
 
 
 class Ucb(_Curve):
-    """UCB over elasticities: the price with the highest profit within reach of what is believed."""
+    """UCB over demand curves: the price with the highest profit within reach of what is believed."""
 
     name = "ucb"
-    grid = staticmethod(loglinear_grid)
+    grid = staticmethod(any_grid)
 
     def preferences(self, situation: Situation) -> np.ndarray:
         """Put all weight on the best upper confidence bound."""

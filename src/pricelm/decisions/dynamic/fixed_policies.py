@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pricelm.decisions.dynamic.policy import Policy, PolicyConfig, best_of, daily_profit
+from pricelm.decisions.dynamic.policy import Policy, PolicyConfig, best_of
 from pricelm.decisions.dynamic.records import Outcome, Scene, Situation
 from pricelm.decisions.dynamic.responses import loglinear_demand
 
@@ -63,12 +63,16 @@ class Fixed(_Target):
 
 
 class RuleBased(_Target):
-    """Goes a step up when sales run above plan and down when below, near the competitor if there is one."""
+    """Goes a step up when sales run above plan and down when below, or stays just below the competitor.
+
+    It never goes further than a tenth from the first price.
+    """
 
     name = "rule-based"
     _WEEK = 1 / 7
     _SLOW, _BRISK = 0.85, 1.15
     _BELOW_RIVAL = 0.98
+    _REACH = 0.1
 
     def __init__(self, scene: Scene, config: PolicyConfig = PolicyConfig()) -> None:
         super().__init__(scene, config)
@@ -80,7 +84,9 @@ class RuleBased(_Target):
         column = np.clip(situation.current + move, 0, self.scene.prices.shape[1] - 1)
         stepped = self.scene.prices[np.arange(len(column)), column]
         near = np.maximum(situation.rival * self._BELOW_RIVAL, self.scene.costs * 1.05)
-        return np.where(np.isfinite(situation.rival), near, stepped)
+        wanted = np.where(np.isfinite(situation.rival), near, stepped)
+        first = self.scene.prices[np.arange(len(column)), self.scene.start]
+        return np.clip(wanted, first * (1 - self._REACH), first * (1 + self._REACH))
 
     def learn(self, situation: Situation, outcome: Outcome) -> None:
         """Follow the pace of sales against what is expected at the price."""
@@ -93,8 +99,3 @@ class RuleBased(_Target):
 def daily_shape(scene: Scene) -> np.ndarray:
     """Return demand relative to that at the first price by the known elasticity, shape (n, K)."""
     return loglinear_demand(scene.relative, scene.elasticity[:, None])
-
-
-def planned_profit(scene: Scene, situation: Situation) -> np.ndarray:
-    """Return the profit of a day by what was known at the start, shape (n, K)."""
-    return daily_profit(scene.units[:, None] * daily_shape(scene), scene, situation)

@@ -50,7 +50,7 @@ MARKETS: dict[str, MarketKind] = {
         MarketKind("stationary", "demand stays as it is"),
         MarketKind("season", "waves of week and year, in level and in elasticity", ("season",)),
         MarketKind("shocks", "sudden weeks, and one lasting change of elasticity", ("shocks",)),
-        MarketKind("drift", "customers turn more, or less, ready to pay", ("drift",)),
+        MarketKind("drift", "the elasticity quadruples, or falls to a quarter, over the time", ("drift",)),
         MarketKind("stock", "a weekly delivery that does not last at the first price", ("stock",)),
         MarketKind("strategic", "a third of the customers wait for the low price they saw", ("waiting",)),
         MarketKind("loyal", "customers whom every rise drives away for long", ("loyalty",)),

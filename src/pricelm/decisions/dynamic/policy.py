@@ -25,6 +25,9 @@ class PolicyConfig:
         What is left of yesterday's evidence, above 0 to 1; 1 forgets nothing.
     optimism : float, default 1
         Of UCB: standard deviations above the expected profit.
+    sharpness : float, default 2
+        Of Thompson sampling over shapes: the power that the weights of the belief are raised to. 1 is the
+        textbook; above it explores less, which pays where a year is all the time there is.
     noise : float, default 0.2
         How much days are taken to differ beyond chance, as a share of the units.
 
@@ -37,14 +40,15 @@ class PolicyConfig:
     exploration: float = 0.02
     memory: float = 0.98
     optimism: float = 1.0
+    sharpness: float = 2.0
     noise: float = 0.2
 
     def __post_init__(self) -> None:
         fine = 0 <= self.exploration < 1 and 0 < self.memory <= 1 and 0 <= self.optimism <= 10
-        if not (fine and 0 <= self.noise <= 2):
+        if not (fine and 0 <= self.noise <= 2 and 0 < self.sharpness <= 100):
             raise ConfigError(
-                "expected exploration from 0 to below 1, memory above 0 to 1, optimism from 0 to 10 and noise "
-                f"from 0 to 2, got {self}"
+                "expected exploration from 0 to below 1, memory above 0 to 1, optimism from 0 to 10, sharpness "
+                f"above 0 to 100 and noise from 0 to 2, got {self}"
             )
 
     def dispersion(self, units: np.ndarray) -> np.ndarray:

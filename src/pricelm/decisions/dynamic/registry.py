@@ -5,7 +5,7 @@ from __future__ import annotations
 from pricelm.core.errors import ConfigError
 from pricelm.decisions.dynamic.arm_policies import ThompsonArms, UcbArms
 from pricelm.decisions.dynamic.contextual import Contextual
-from pricelm.decisions.dynamic.curve_policies import Thompson, ThompsonLogit, Ucb
+from pricelm.decisions.dynamic.curve_policies import Thompson, ThompsonLogit, ThompsonLoglinear, Ucb
 from pricelm.decisions.dynamic.fixed_policies import Fixed, Hold, RuleBased
 from pricelm.decisions.dynamic.policy import Policy, PolicyConfig
 from pricelm.decisions.dynamic.records import Scene
@@ -13,8 +13,10 @@ from pricelm.knowledge.settings import nearest
 
 POLICIES: dict[str, type[Policy]] = {
     policy.name: policy
-    for policy in (Hold, Fixed, RuleBased, Thompson, ThompsonLogit, Contextual, Ucb, ThompsonArms, UcbArms)
-}
+    for policy in (
+        Hold, Fixed, RuleBased, Thompson, ThompsonLoglinear, ThompsonLogit, Contextual, Ucb, ThompsonArms, UcbArms,
+    )
+}  # fmt: skip
 
 
 def build_policy(name: str, scene: Scene, config: PolicyConfig = PolicyConfig()) -> Policy:

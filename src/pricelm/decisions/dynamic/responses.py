@@ -82,6 +82,13 @@ def logit_grid(scene: Scene) -> ResponseGrid:
     return ResponseGrid(np.concatenate(parts, axis=1), np.tile(_normal_prior(scene, _ELASTICITIES), (1, 2)))
 
 
+def any_grid(scene: Scene) -> ResponseGrid:
+    """Return the shapes of both families; which one holds is learned too."""
+    first, second = loglinear_grid(scene), logit_grid(scene)
+    priors = np.concatenate([first.log_prior, second.log_prior - np.log(len(_SHARES))], axis=1)
+    return ResponseGrid(np.concatenate([first.demand, second.demand], axis=1), priors)
+
+
 def _normal_prior(scene: Scene, points: np.ndarray) -> np.ndarray:
     # what was learned from the past is never so sure that the present could not correct it
     error = np.maximum(scene.elasticity_error, _LEAST_ERROR)[:, None]

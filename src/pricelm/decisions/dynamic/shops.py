@@ -18,7 +18,7 @@ MENU = GridConfig(n_prices=15, span=0.35)
 
 
 def example_shop(book: RuleBook = RuleBook(), menu: GridConfig = MENU) -> Shop:
-    """Return a shop of one product: price 10, cost 6, 30 units a day, an elasticity of about -2.5.
+    """Return a shop of one product: price 10, cost 5.50, 30 units a day, an elasticity of about -2.5.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def example_shop(book: RuleBook = RuleBook(), menu: GridConfig = MENU) -> Shop:
     >>> shop.prices[0, 0], shop.prices[0, -1]
     (6.5, 13.5)
     """
-    frame = pd.DataFrame({"sku": ["example"], "price": [10.0], "unit_cost": [6.0]})
+    frame = pd.DataFrame({"sku": ["example"], "price": [10.0], "unit_cost": [5.5]})
     facts = ProductFacts(frame, pd.Timestamp("2026-01-05").date())
     unknown = np.full(1, np.nan)
     prices = price_grid(facts, book, (unknown, unknown), menu).prices
