@@ -24,6 +24,7 @@ from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
+from pricelm.cli.simulate import simulate
 from pricelm.cli.stock import stock
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
@@ -58,6 +59,7 @@ for command in (
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
+app.add_typer(simulate, name="simulate")
 
 
 def _show_version(wanted: bool) -> None:

@@ -40,9 +40,9 @@ from pricelm.decisions.dynamic.off_policy import (
     Target,
     evaluate_target,
 )
-from pricelm.decisions.dynamic.price_tests import TrialNoise
-from pricelm.decisions.dynamic.regret import verdicts
+from pricelm.decisions.dynamic.price_tests import TrialNoise, mean_variance
 from pricelm.decisions.dynamic.registry import build_policy
+from pricelm.decisions.dynamic.regret import verdicts
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.rule_files import RuleBook, load_rules
 from pricelm.services.outputs import replaced_file
@@ -174,13 +174,13 @@ def simulate_policies(request: SimulateRequest, progress: Progress = Silence()) 
     rows = (len(policies) + shop.prices.shape[1]) * len(shop.facts) * rehearsal.replications
     if rows * rehearsal.market.days * len(markets) > _MOST_WORK:
         raise ConfigError(
-            "expected a rehearsal of at most 40 million days of a product, all policies, prices and markets together, "
-            f"got {rows * rehearsal.market.days * len(markets):,}. Ask for fewer replications, days or products"
+            "expected a rehearsal of at most 40 million days of a product, all policies, prices and "
+            "markets together, "
+            f"got {rows * rehearsal.market.days * len(markets):,}. Ask for fewer replications, days or "
+            f"products"
         )
     guard = Guard(shop, book, request.guard)
-    matrix = regret_matrix(
-        guard, policies, markets, rehearsal, learning=request.learning, progress=progress
-    )
+    matrix = regret_matrix(guard, policies, markets, rehearsal, learning=request.learning, progress=progress)
     result = SimulateResult(matrix, verdicts(matrix), shop, request.out, request.log, warnings)
     if request.log is not None:
         course = rehearse(
@@ -206,13 +206,16 @@ def _check_outputs(request: SimulateRequest, policies: Sequence[str], markets: S
         price_format(request.log)
         if len(policies) != 1 or len(markets) != 1:
             raise ConfigError(
-                f"expected one policy and one market for a log, got {len(policies)} and {len(markets)}. Name them, "
+                f"expected one policy and one market for a log, got {len(policies)} and {len(markets)}. "
+                f"Name them, "
                 "as in: --policy thompson --market stationary --log decisions.csv"
             )
     for target in (request.out, request.log):
         if target is not None and request.sales is not None:
             if Path(str(request.sales)).resolve() == target.resolve():
-                raise ConfigError(f"expected another file to write to than to read from, got {target} for both")
+                raise ConfigError(
+                    f"expected another file to write to than to read from, got {target} for both"
+                )
 
 
 def _shop_of_sales(request: SimulateRequest, book: RuleBook) -> tuple[Shop, list[str]]:
@@ -231,7 +234,8 @@ def _shop_of_sales(request: SimulateRequest, book: RuleBook) -> tuple[Shop, list
             known.append((one, curve, unit_cost))
     if not known:
         raise DataError(
-            f"{request.sales}: expected a product with a demand curve that falls and a unit_cost below its price, "
+            f"{request.sales}: expected a product with a demand curve that falls and a unit_cost below "
+            f"its price, "
             f"got none of {len(model.estimates):,}. Profit needs costs: name the column with --column "
             "unit_cost=COLUMN, and look at `pricelm demand` for the curves"
         )
@@ -249,10 +253,13 @@ def _shop_of_sales(request: SimulateRequest, book: RuleBook) -> tuple[Shop, list
     facts = ProductFacts(frame, today, panel.currency)
     warnings = list(checked.warnings)
     if len(checked.rejected):
-        warnings.append(f"{len(checked.rejected):,} rows of the sales were left out; `pricelm demand` lists them")
+        warnings.append(
+            f"{len(checked.rejected):,} rows of the sales were left out; `pricelm demand` lists them"
+        )
     if dropped:
         warnings.append(
-            f"{dropped:,} products have no falling demand curve, or no cost below their price, and were left out"
+            f"{dropped:,} products have no falling demand curve, or no cost below their price, and were "
+            f"left out"
         )
     return learned_shop(facts, [curve for _, curve, _ in known], model.period_days, book), warnings
 
@@ -299,7 +306,8 @@ def judge_from_log(request: OffPolicyRequest) -> OffPolicyResult:
     frame = read_listings(request.log)
     if frame.attrs.get("rejected"):
         raise DataError(
-            f"{request.log}: expected a log whose every row can be read, got {len(frame.attrs['rejected']):,} "
+            f"{request.log}: expected a log whose every row can be read, got "
+            f"{len(frame.attrs['rejected']):,} "
             "broken rows. Decisions that are missing would bias the answer"
         )
     log = read_log(frame)
@@ -319,8 +327,8 @@ def noise_of_sales(
 ) -> TrialNoise:
     """Measure how noisy sales are, for the design of a price test.
 
-    Logs of weekly units, less what product, season of all stores together, and price explain. A day is taken as
-    noisier than a week by the square root of 7, and days as independent within a week.
+    Logs of weekly units, less what product, season of all stores together, and price explain. A day is
+    taken as noisier than a week by the square root of 7, and days as independent within a week.
 
     Parameters
     ----------
@@ -347,7 +355,8 @@ def noise_of_sales(
     weeks = own.pivot_table(index="period", columns="store", values="units", aggfunc="sum")
     if len(weeks) < _FEWEST_WEEKS:
         raise DataError(
-            f"{source}: expected {_FEWEST_WEEKS} weeks of {name!r} or more to measure its noise, got {len(weeks)}"
+            f"{source}: expected {_FEWEST_WEEKS} weeks of {name!r} or more to measure its noise, got "
+            f"{len(weeks)}"
         )
     return _noise(panel, own, weeks)
 
@@ -370,6 +379,4 @@ def _noise(panel: SalesPanel, own: pd.DataFrame, weeks: pd.DataFrame) -> TrialNo
 
 
 def _daily(weekly: float, autocorrelation: float, period_days: float) -> float:
-    from pricelm.decisions.dynamic.price_tests import mean_variance
-
     return weekly / float(np.sqrt(mean_variance(round(period_days), 1.0, autocorrelation)))

@@ -1,8 +1,8 @@
 """Dynamic pricing: policies that set prices day by day inside the rules, and what can be said of them before.
 
 A policy only ever sees what a shop sees. It is rehearsed in simulated markets, its decisions are logged with
-their probabilities, another one can be judged from that log, and prices are tested by designs that do not show
-two people two prices. Nothing here reads a file or owns a rule: rules are those of `pricelm.knowledge`.
+their probabilities, another one can be judged from that log, and prices are tested by designs that do not
+show two people two prices. Nothing here reads a file or owns a rule: rules are those of `pricelm.knowledge`.
 """
 
 from pricelm.decisions.dynamic.guard import Guard, GuardConfig

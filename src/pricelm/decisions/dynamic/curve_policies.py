@@ -9,7 +9,13 @@ import numpy as np
 
 from pricelm.decisions.dynamic.policy import Policy, PolicyConfig, best_of, daily_profit, shares
 from pricelm.decisions.dynamic.records import Outcome, Scene, Situation
-from pricelm.decisions.dynamic.responses import ResponseBelief, ResponseGrid, any_grid, logit_grid, loglinear_grid
+from pricelm.decisions.dynamic.responses import (
+    ResponseBelief,
+    ResponseGrid,
+    any_grid,
+    logit_grid,
+    loglinear_grid,
+)
 
 
 class _Curve(Policy):
@@ -32,8 +38,8 @@ class _Curve(Policy):
 class Thompson(_Curve):
     """Thompson sampling over demand curves: a price comes as often as it is believed to be the best.
 
-    The belief is a weight for each of a grid of log-linear and logistic shapes, so the probability of each price
-    is known exactly and needs no draws.
+    The belief is a weight for each of a grid of log-linear and logistic shapes, so the probability of each
+    price is known exactly and needs no draws.
     """
 
     name = "thompson"

@@ -1,4 +1,5 @@
-"""The log of decisions: what was asked, with which probability every price could have come, and what it earned."""
+"""The log of decisions: what was asked, with which probability every price could have come, and what it
+earned."""
 
 from __future__ import annotations
 
@@ -106,7 +107,8 @@ def read_log(table: pd.DataFrame) -> DecisionLog:
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns day, sku, price, units, unit_cost, prices, propensities; ``shop`` if there are several.
+        With the columns day, sku, price, units, unit_cost, prices, propensities; ``shop`` if there are
+        several.
 
     Raises
     ------
@@ -116,7 +118,8 @@ def read_log(table: pd.DataFrame) -> DecisionLog:
     for name in COLUMNS:
         if name not in table.columns and name not in ("shop", "propensity"):
             raise DataError(
-                f"expected a log of decisions with the columns {', '.join(COLUMNS)}, got none named {name!r}. "
+                f"expected a log of decisions with the columns {', '.join(COLUMNS)}, got none named "
+                f"{name!r}. "
                 "Without the probability of every price nothing can be said of another policy"
             )
     if table.empty:

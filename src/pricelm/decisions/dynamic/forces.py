@@ -58,9 +58,12 @@ def shocks(days: int, n: int, rng: np.random.Generator) -> Weather:
 
 
 def drift(days: int, n: int, rng: np.random.Generator) -> Weather:
-    """Return a market that turns: from the first day to the last the elasticity quadruples or falls to a quarter."""
+    """Return a market that turns: from the first day to the last the elasticity quadruples or falls to a
+    quarter."""
     share = np.linspace(-0.5, 0.5, days)[:, None]
-    return Weather(np.exp(0.3 * share * rng.choice([-1, 1], n)), np.exp(np.log(4) * share * rng.choice([-1, 1], n)))
+    return Weather(
+        np.exp(0.3 * share * rng.choice([-1, 1], n)), np.exp(np.log(4) * share * rng.choice([-1, 1], n))
+    )
 
 
 class Reaction(ABC):

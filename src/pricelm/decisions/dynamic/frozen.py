@@ -95,7 +95,8 @@ def _scene(
     menu = log.prices[first]
     if not np.array_equal(menu[rows], log.prices) or np.isnan(menu).any():
         raise DataError(
-            "expected the same prices on the menu of a product all through the log, got others. Judge a price "
+            "expected the same prices on the menu of a product all through the log, got others. Judge a "
+            "price "
             "with --price instead, or cut the log where the menu changes"
         )
     costs = log.frame["unit_cost"].to_numpy(dtype=np.float64)[first]

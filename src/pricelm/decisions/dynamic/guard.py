@@ -1,7 +1,7 @@
 """The guard: which prices may be asked today, by the rules of the shop.
 
-It is the only way from a policy to a price. It owns no rules: cool-down and moves a day are rule objects of the
-knowledge room like all others, and a price is allowed when the slack of every hard rule says so.
+It is the only way from a policy to a price. It owns no rules: cool-down and moves a day are rule objects
+of the knowledge room like all others, and a price is allowed when the slack of every hard rule says so.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class GuardConfig:
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the limits as rules."""
-        limits: list[Rule] = [
-            ChangeFrequency(id="cool-down", min_days=self.cool_down_days, column=_CHANGED)
-        ]
+        limits: list[Rule] = [ChangeFrequency(id="cool-down", min_days=self.cool_down_days, column=_CHANGED)]
         if self.max_moves_a_day is not None:
             limits.append(ChangeCount(id="moves-a-day", at_most=self.max_moves_a_day))
         return tuple(limits)
@@ -111,9 +109,9 @@ class Guard:
 
     Notes
     -----
-    A price that stands and breaks a rule, because the market has moved, may stay only while no price on the menu
-    keeps the rules. Rules between prices and on sums are asked for each product in turn, with the others where
-    they are: a family of one price therefore holds, because no single one of it may move.
+    A price that stands and breaks a rule, because the market has moved, may stay only while no price on
+    the menu keeps the rules. Rules between prices and on sums are asked for each product in turn, with the
+    others where they are: a family of one price therefore holds, because no single one of it may move.
     """
 
     def __init__(self, shop: Shop, book: RuleBook, config: GuardConfig = GuardConfig()) -> None:
@@ -135,9 +133,13 @@ class Guard:
         relative = shop.prices / shop.facts.price[:, None]
         self._units = shop.units[:, None] * loglinear_demand(relative, shop.elasticity[:, None])
         self._pauses = [
-            (rule, bound) for rule, bound in self._price_rules if isinstance(rule, ChangeFrequency) and _is_pause(rule)
+            (rule, bound)
+            for rule, bound in self._price_rules
+            if isinstance(rule, ChangeFrequency) and _is_pause(rule)
         ]
-        self._asked = [pair for pair in self._price_rules if not _is_pause(pair[0]) and not _is_steady(pair[0])]
+        self._asked = [
+            pair for pair in self._price_rules if not _is_pause(pair[0]) and not _is_steady(pair[0])
+        ]
         self._steady_kept, self._steady_penalty = self._steady_tables()
         self._held = [self._held_by_age(rule, bound) for rule, bound in self._pauses]
 
@@ -182,7 +184,9 @@ class Guard:
         age = state.day - state.changed
         for (rule, _), held in zip(self._pauses, self._held, strict=True):
             at = held[products, np.minimum(age, held.shape[1] - 1)]
-            self._apply(rule, kept, penalty, np.where(at[:, None] & ~standing, -self._gap(products, state), np.inf))
+            self._apply(
+                rule, kept, penalty, np.where(at[:, None] & ~standing, -self._gap(products, state), np.inf)
+            )
         if self._asked:
             facts, prices, units = self._facts(state), self.shop.prices[products], self._units[products]
             for rule, bound in self._asked:
@@ -288,7 +292,8 @@ class Guard:
 
     @property
     def changed(self) -> np.ndarray:
-        """Day of the last change before the first day, 0 or less, shape (J,); long ago where it is not told."""
+        """Day of the last change before the first day, 0 or less, shape (J,); long ago where it is not
+        told."""
         if _CHANGED not in self.shop.facts.frame.columns:
             return np.full(len(self.shop.facts), -_LONG_AGO)
         days = self.shop.facts.days_since(_CHANGED, "the cool-down")

@@ -138,13 +138,13 @@ class Draw:
     def repeated(self, copies: int) -> Draw:
         """Return the same draw for several policies, below each other."""
         wide = [np.tile(one, (1, copies)) for one in (self.noise, self.chance, self.wander)]
-        weather = Weather(*(np.tile(one, (1, copies)) for one in (self.weather.level, self.weather.steepness)))
+        weather = Weather(
+            *(np.tile(one, (1, copies)) for one in (self.weather.level, self.weather.steepness))
+        )
         return Draw(weather, np.tile(self.elasticity, copies), np.tile(self.logit, copies), *wide)
 
 
-def draw_market(
-    kind: MarketKind, scene: Scene, config: MarketConfig, seed: int, products: int = 1
-) -> Draw:
+def draw_market(kind: MarketKind, scene: Scene, config: MarketConfig, seed: int, products: int = 1) -> Draw:
     """Draw what is random in a market.
 
     True elasticities are spread around the known ones as these are uncertain, from -6 to -0.5. Every other

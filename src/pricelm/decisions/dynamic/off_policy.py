@@ -1,7 +1,7 @@
 """Off-policy evaluation: what another policy would earn, from the log of the one that was at work.
 
-Every decision is weighted by how much more often the new policy would have taken it. That is unbiased when the old
-one could have taken whatever the new one would take, and it is refused otherwise.
+Every decision is weighted by how much more often the new policy would have taken it. That is unbiased when
+the old one could have taken whatever the new one would take, and it is refused otherwise.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class OffPolicyConfig:
         fine = 0 < self.confidence_level < 1 and self.least_effective >= 2 and 0 <= self.most_missing < 1
         if not (fine and 2 <= self.folds <= 50):
             raise ConfigError(
-                "expected a level between 0 and 1, 2 effective decisions or more, a missing share from 0 to below 1 "
+                "expected a level between 0 and 1, 2 effective decisions or more, a missing share from 0 "
+                "to below 1 "
                 f"and 2 to 50 folds, got {self}"
             )
 
@@ -101,16 +102,16 @@ class OffPolicyResult:
     Parameters
     ----------
     ips, snips, doubly_robust : Value
-        Weighted profit; the same over the sum of the weights; and the one with a model of profit, which is the
-        one to read.
+        Weighted profit; the same over the sum of the weights; and the one with a model of profit, which is
+        the one to read.
     logged : Value
         What the old policy earned on the same days.
     effective_decisions : float
         Equally weighted decisions that the answer is worth.
     decisions, forced : int
         Days with a choice, and days left aside because rules left no choice.
-    largest_weight : float
-        How much one decision may count.
+    largest_weight, mean_weight : float
+        How much one decision counts at most, and on average; the latter is near 1 where the log can tell.
     missing : float
         Share of the new policy's decisions that the old one could never have taken.
     """
@@ -123,6 +124,7 @@ class OffPolicyResult:
     decisions: int
     forced: int
     largest_weight: float
+    mean_weight: float
     missing: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,15 +160,18 @@ def evaluate_target(
     log = log.take(np.flatnonzero(log.free))
     if not len(log):
         raise SupportError(
-            f"expected decisions with a choice in the log, and in all {whole:,} only one price was possible. A "
+            f"expected decisions with a choice in the log, and in all {whole:,} only one price was "
+            f"possible. A "
             "policy that does not explore says nothing about another; log one that does"
         )
     wanted = np.where(np.isfinite(log.prices), target.probabilities(log), 0.0)
     missing = float(np.where(log.propensities > 0, 0.0, wanted).sum() / wanted.sum())
     if missing > config.most_missing:
         raise SupportError(
-            f"expected the old policy to have tried what the new one does, but {missing:.0%} of the new one's "
-            "decisions had no chance in the log: the rules forbade those prices, or nothing explored them. Test "
+            f"expected the old policy to have tried what the new one does, but {missing:.0%} of the new "
+            f"one's "
+            "decisions had no chance in the log: the rules forbade those prices, or nothing explored "
+            "them. Test "
             "first: let the old policy explore them, or judge a policy nearer to it"
         )
     at = np.arange(len(log))
@@ -207,6 +212,7 @@ def estimates(
         len(log),
         forced,
         float(weights.max()),
+        float(weights.mean()),
         missing,
     )
 

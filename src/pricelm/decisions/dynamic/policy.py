@@ -47,7 +47,8 @@ class PolicyConfig:
         fine = 0 <= self.exploration < 1 and 0 < self.memory <= 1 and 0 <= self.optimism <= 10
         if not (fine and 0 <= self.noise <= 2 and 0 < self.sharpness <= 100):
             raise ConfigError(
-                "expected exploration from 0 to below 1, memory above 0 to 1, optimism from 0 to 10, sharpness "
+                "expected exploration from 0 to below 1, memory above 0 to 1, optimism from 0 to 10, "
+                "sharpness "
                 f"above 0 to 100 and noise from 0 to 2, got {self}"
             )
 
@@ -103,7 +104,7 @@ class Policy(ABC):
     def preferences(self, situation: Situation) -> np.ndarray:
         """Return weights of 0 or more for the prices, shape (n, K), before exploration."""
 
-    def learn(self, situation: Situation, outcome: Outcome) -> None:
+    def learn(self, situation: Situation, outcome: Outcome) -> None:  # noqa: B027 - many learn nothing
         """Take in what a day brought; by default nothing is learned."""
 
 

@@ -15,9 +15,12 @@ from scipy import stats
 from pricelm.core.errors import ConfigError
 
 USER_TEST_REFUSED = (
-    "expected a switchback or a cluster test, got a split of customers: two people would see two prices of one "
-    "product at the same time. They compare, wait, and buy through each other, so the groups are not independent "
-    "and the difference is biased, mostly towards the lower price; it also breaks trust, and in places the law. "
+    "expected a switchback or a cluster test, got a split of customers: two people would see two prices "
+    "of one "
+    "product at the same time. They compare, wait, and buy through each other, so the groups are not "
+    "independent "
+    "and the difference is biased, mostly towards the lower price; it also breaks trust, and in places "
+    "the law. "
     "Use --design switchback, or --design cluster where stores or regions can have prices of their own"
 )
 DESIGNS = ("switchback", "cluster", "user")
@@ -51,7 +54,8 @@ class TrialNoise:
     def __post_init__(self) -> None:
         if not (0 < self.daily <= 10 and 0 <= self.autocorrelation < 1 and 0 <= self.between <= 10):
             raise ConfigError(
-                f"expected daily noise above 0, an autocorrelation from 0 to below 1 and noise between clusters "
+                f"expected daily noise above 0, an autocorrelation from 0 to below 1 and noise between "
+                f"clusters "
                 f"of 0 or more, got {self}"
             )
 
@@ -103,7 +107,8 @@ class TrialPlan:
             )
         if self.units_of_test < 4:
             raise ConfigError(
-                f"expected 4 blocks or clusters or more to compare, got {self.units_of_test}. Run for longer, make "
+                f"expected 4 blocks or clusters or more to compare, got {self.units_of_test}. Run for "
+                f"longer, make "
                 "blocks shorter, or take more clusters"
             )
 
@@ -158,8 +163,8 @@ def mean_variance(days: int, daily: float, autocorrelation: float) -> float:
 def difference_error(plan: TrialPlan, noise: TrialNoise) -> float:
     """Return the standard error of the difference of means, in logs.
 
-    Units of the test are drawn at random to one price or the other, half each. For a switchback the correlation
-    between blocks counts too: it makes them more alike, and the difference surer.
+    Units of the test are drawn at random to one price or the other, half each. For a switchback the
+    correlation between blocks counts too: it makes them more alike, and the difference surer.
     """
     count = plan.units_of_test
     if plan.design == "cluster":
@@ -219,7 +224,6 @@ def trial_power(plan: TrialPlan, noise: TrialNoise, effect: float) -> TrialPower
     return TrialPower(plan, effect, power, float(np.expm1(high * error)), error)
 
 
-
 def _power(shift: float, critical: float, freedom: int) -> float:
     above = stats.nct.sf(critical, freedom, shift)
     below = stats.nct.cdf(-critical, freedom, shift)
@@ -244,7 +248,8 @@ def shortest_test(plan: TrialPlan, noise: TrialNoise, effect: float, power: floa
             return found
     longest = trial_power(plan, noise, effect)
     raise ConfigError(
-        f"expected a test of at most {plan.days} days that finds {effect:+.1%} with a power of {power:.0%}, and that "
+        f"expected a test of at most {plan.days} days that finds {effect:+.1%} with a power of "
+        f"{power:.0%}, and that "
         f"long it has {longest.power:.0%} and sees {longest.detectable:+.1%}. Allow more days"
         + (" or clusters" if plan.design == "cluster" else "")
         + ", or look for a larger effect"
@@ -256,7 +261,8 @@ def simulated_power(
 ) -> float:
     """Return the share of simulated tests that find the effect; the check on the formula.
 
-    Each run draws days one by one, puts prices to blocks or clusters at random, and compares means by a t-test.
+    Each run draws days one by one, puts prices to blocks or clusters at random, and compares means by a
+    t-test.
     """
     rng = np.random.default_rng(seed)
     count = plan.units_of_test
@@ -268,7 +274,9 @@ def simulated_power(
         days = _days(runs, count * plan.block_days, noise, rng).reshape(runs, count, plan.block_days)
         means = days[:, :, plan.washout_days :].mean(axis=2)
     means = means + np.log1p(effect) * treated
-    sides = [np.sort(np.where(treated == side, means, np.inf), axis=1)[:, : count // 2] for side in (True, False)]
+    sides = [
+        np.sort(np.where(treated == side, means, np.inf), axis=1)[:, : count // 2] for side in (True, False)
+    ]
     found = stats.ttest_ind(*sides, axis=1).pvalue < plan.significance
     return float(np.mean(found))
 

@@ -14,7 +14,8 @@ from pricelm.knowledge.settings import nearest
 POLICIES: dict[str, type[Policy]] = {
     policy.name: policy
     for policy in (
-        Hold, Fixed, RuleBased, Thompson, ThompsonLoglinear, ThompsonLogit, Contextual, Ucb, ThompsonArms, UcbArms,
+        Hold, Fixed, RuleBased, Thompson, ThompsonLoglinear, ThompsonLogit, Contextual, Ucb, ThompsonArms,
+        UcbArms,
     )
 }  # fmt: skip
 

@@ -99,8 +99,8 @@ def regret_matrix(
 ) -> RegretMatrix:
     """Rehearse every policy in every kind of market, all under the same rules.
 
-    The yardstick is found by trying every price of the menu: of each product in each replication, the one that
-    earned most with hindsight. No policy can know it, and where nothing changes none can do better.
+    The yardstick is found by trying every price of the menu: of each product in each replication, the one
+    that earned most with hindsight. No policy can know it, and where nothing changes none can do better.
 
     Parameters
     ----------
@@ -138,13 +138,12 @@ def regret_matrix(
             cells.append(_cell(name, kind.name, course, best, config))
         progress.advance(1, kind.name)
     ordered = [one for name in policies for one in cells if one.policy == name]
-    return RegretMatrix(
-        tuple(policies), tuple(markets), ordered, config.market.days, config.replications
-    )
+    return RegretMatrix(tuple(policies), tuple(markets), ordered, config.market.days, config.replications)
 
 
 def every_price(scene: Scene) -> Policy:
-    """Return the policy that stays at the first price of the menu, then at the second, and so on, in copies."""
+    """Return the policy that stays at the first price of the menu, then at the second, and so on, in
+    copies."""
     count = scene.prices.shape[1]
     each = (scene.costs, scene.units, scene.elasticity, scene.elasticity_error, scene.start)
     wide = Scene(np.tile(scene.prices, (count, 1)), *(np.tile(one, count) for one in each), scene.seed)
@@ -152,7 +151,8 @@ def every_price(scene: Scene) -> Policy:
 
 
 def best_fixed(course: Course, count: int) -> np.ndarray:
-    """Return the profit of the best of ``count`` prices for each row, from a course of :func:`every_price`."""
+    """Return the profit of the best of ``count`` prices for each row, from a course of
+    :func:`every_price`."""
     return np.asarray(course.total.reshape(count, -1).max(axis=0))
 
 
@@ -204,7 +204,8 @@ def verdicts(matrix: RegretMatrix) -> list[str]:
     worst = max(matrix.cells, key=lambda one: one.stuck_days, default=None)
     if worst is not None and worst.stuck_days > 0:
         said.append(
-            f"on up to {worst.stuck_days:.1%} of the days no price on the menu kept the rules, and the price stood "
+            f"on up to {worst.stuck_days:.1%} of the days no price on the menu kept the rules, and the "
+            f"price stood "
             f"({worst.policy} in {worst.market})"
         )
     return said
@@ -215,5 +216,7 @@ def _sentence(cell: Cell) -> str:
     if cell.high < 0:
         return f"{cell.policy} earns {amount} more than the best fixed price."
     if cell.regret <= MOST_LOSS:
-        return f"{cell.policy} comes within {max(cell.regret, 0):.1%} of the best fixed price, which nobody knows before."
-    return f"every learner gives up {amount} or more against the best fixed price; a fixed price may be the wiser choice."
+        return f"{cell.policy} comes within {max(cell.regret, 0):.1%} of the best fixed price, which nobody
+        knows before."
+    return f"every learner gives up {amount} or more against the best fixed price; a fixed price may be the
+    wiser choice."

@@ -1,4 +1,5 @@
-"""A rehearsal: policies set prices in a market day by day, inside the rules, and every decision is written down."""
+"""A rehearsal: policies set prices in a market day by day, inside the rules, and every decision is written
+down."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pricelm.core.errors import ConfigError
 from pricelm.decisions.dynamic.guard import Guard, GuardState
 from pricelm.decisions.dynamic.market import Draw, Market, MarketConfig, MarketKind, draw_market
 from pricelm.decisions.dynamic.policy import Policy
-from pricelm.decisions.dynamic.records import Outcome, Scene, Shop, Situation
+from pricelm.decisions.dynamic.records import Outcome, Scene, Situation
 
 _MONTH = 30
 

@@ -1,8 +1,8 @@
 """Price responses: shapes of demand that all prices of a product share, and beliefs over them.
 
-Two prices are not two strangers: what is sold at one tells of the other. A shape gives the demand at every price
-relative to the first one; the belief keeps a weight for each of a grid of shapes, and the level of demand as a
-gamma variable for each, which is exact for Poisson units.
+Two prices are not two strangers: what is sold at one tells of the other. A shape gives the demand at every
+price relative to the first one; the belief keeps a weight for each of a grid of shapes, and the level of
+demand as a gamma variable for each, which is exact for Poisson units.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ def _normal_prior(scene: Scene, points: np.ndarray) -> np.ndarray:
 class ResponseBelief:
     """What is believed of the shape and level of demand, for n products.
 
-    Given a shape h, units at price p are Poisson with mean ``level * h(p)`` and the level has a gamma prior, so
-    the weight of every shape is known in closed form from three sums. Each day the sums fade by ``memory``
-    towards the prior, which lets the belief follow a market that moves.
+    Given a shape h, units at price p are Poisson with mean ``level * h(p)`` and the level has a gamma
+    prior, so the weight of every shape is known in closed form from three sums. Each day the sums fade by
+    ``memory`` towards the prior, which lets the belief follow a market that moves.
 
     Parameters
     ----------
