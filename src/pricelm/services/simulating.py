@@ -211,11 +211,8 @@ def _check_outputs(request: SimulateRequest, policies: Sequence[str], markets: S
                 "as in: --policy thompson --market stationary --log decisions.csv"
             )
     for target in (request.out, request.log):
-        if target is not None and request.sales is not None:
-            if Path(str(request.sales)).resolve() == target.resolve():
-                raise ConfigError(
-                    f"expected another file to write to than to read from, got {target} for both"
-                )
+        if target is not None and Path(str(request.sales)).resolve() == target.resolve():
+            raise ConfigError(f"expected another file to write to than to read from, got {target} for both")
 
 
 def _shop_of_sales(request: SimulateRequest, book: RuleBook) -> tuple[Shop, list[str]]:

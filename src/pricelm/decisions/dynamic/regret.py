@@ -216,7 +216,5 @@ def _sentence(cell: Cell) -> str:
     if cell.high < 0:
         return f"{cell.policy} earns {amount} more than the best fixed price."
     if cell.regret <= MOST_LOSS:
-        return f"{cell.policy} comes within {max(cell.regret, 0):.1%} of the best fixed price, which nobody
-        knows before."
-    return f"every learner gives up {amount} or more against the best fixed price; a fixed price may be the
-    wiser choice."
+        return f"{cell.policy} comes within {amount} of the best fixed price, which nobody knows before."
+    return f"every learner gives up {amount} or more; a fixed price may be the wiser choice."

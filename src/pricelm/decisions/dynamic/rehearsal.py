@@ -4,7 +4,7 @@ down."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -73,7 +73,7 @@ class RehearsalConfig:
     """
 
     replications: int = 40
-    market: MarketConfig = MarketConfig()
+    market: MarketConfig = field(default_factory=MarketConfig)
     seed: int = 0
 
 
