@@ -166,7 +166,7 @@ def simulate_policies(request: SimulateRequest, progress: Progress = Silence()) 
         market_kind(name)
     _check_outputs(request, policies, markets)
     book = load_rules(request.rules) if request.rules else RuleBook()
-    shop, warnings = example_shop(book), []
+    shop, warnings = example_shop(book), list[str]()
     if request.sales is not None:
         progress.start("learning demand from the sales", 0)
         shop, warnings = _shop_of_sales(request, book)

@@ -21,6 +21,7 @@ from pricelm.decisions.dynamic import (
     Shop,
     rehearse,
 )
+from pricelm.decisions.dynamic.guard import daily_facts
 from pricelm.decisions.dynamic.market import MARKETS, market_kind
 from pricelm.decisions.dynamic.registry import build_policy
 from pricelm.decisions.dynamic.rehearsal import Course
@@ -62,7 +63,7 @@ def shop_of(book: RuleBook = RuleBook(), products: int = 3) -> Shop:
     )
     facts = ProductFacts(frame, TODAY)
     unknown = np.full(products, np.nan)
-    prices = price_grid(facts, book, (unknown, unknown), GridConfig(9, 0.3)).prices
+    prices = price_grid(daily_facts(facts), book, (unknown, unknown), GridConfig(9, 0.3)).prices
     known = np.ones(products)
     return Shop(facts, prices, 20 * known, -2.2 * known, 0.6 * known)
 
@@ -185,12 +186,15 @@ def test_a_rule_on_a_column_that_is_not_there_is_refused() -> None:
     book = RuleBook((rule_from({"id": "c", "kind": "price_ceiling", "column": "no_such"}),))
     with pytest.raises(RuleError, match="no_such"):
         Guard(shop_of(), book)
-    rival = RuleBook((rule_from({"id": "c", "kind": "competitor_position", "at_most": 1.1}),))
-    with pytest.raises(RuleError, match="competitor_price"):
-        run(rival, GuardConfig(1), "hold", "stationary")
 
 
 def test_a_competitor_rule_holds_where_there_is_a_competitor() -> None:
     book = RuleBook((rule_from({"id": "c", "kind": "competitor_position", "at_most": 1.02}),))
     shop, course = run(book, GuardConfig(1), "thompson", "competitor")
     assert broken_moves(shop, course, book, GuardConfig(1)) == [] and course.moves.sum() > 0
+
+
+def test_a_competitor_rule_leaves_free_where_there_is_none() -> None:
+    book = RuleBook((rule_from({"id": "c", "kind": "competitor_position", "at_most": 0.5}),))
+    _, course = run(book, GuardConfig(1), "thompson", "stationary")
+    assert course.stuck == 0 and course.moves.sum() > 0

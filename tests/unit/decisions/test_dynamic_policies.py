@@ -97,7 +97,6 @@ def test_unknown_policies_and_settings_are_refused() -> None:
 
 def test_the_belief_is_the_posterior_by_brute_force() -> None:
     """Two shapes and a grid of levels, by Bayes' rule term by term, against the closed form."""
-    scene = Scene.of(example_shop(), 1)
     shapes = np.array([[[1.6, 1.0, 0.5]], [[1.1, 1.0, 0.9]]]).transpose(1, 0, 2)
     belief = ResponseBelief(ResponseGrid(shapes, np.log([[0.3, 0.7]])), np.array([20.0]), 1.0, 1.0)
     days = [(0, 26), (2, 14), (1, 22)]
@@ -115,7 +114,7 @@ def test_the_belief_is_the_posterior_by_brute_force() -> None:
 
 
 def test_thompson_asks_each_price_as_often_as_it_is_best() -> None:
-    """With two prices the probability is the posterior mass beyond the elasticity at which both earn the same."""
+    """With two prices the probability is the posterior mass where the lower price earns more."""
     one = np.ones(1)
     prices, cost = np.array([[8.0, 10.0]]), 5.0
     scene = Scene(prices, cost * one, 30 * one, -2.2 * one, 0.8 * one, np.array([1]))

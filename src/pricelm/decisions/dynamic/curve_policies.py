@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -19,12 +18,12 @@ from pricelm.decisions.dynamic.responses import (
 
 
 class _Curve(Policy):
-    grid: ClassVar[Callable[[Scene], ResponseGrid]]
+    grid: ClassVar[staticmethod[[Scene], ResponseGrid]]
 
     def __init__(self, scene: Scene, config: PolicyConfig = PolicyConfig()) -> None:
         super().__init__(scene, config)
         spread = config.dispersion(scene.units)
-        self.belief = ResponseBelief(type(self).grid(scene), scene.units, config.memory, spread)
+        self.belief = ResponseBelief(self.grid(scene), scene.units, config.memory, spread)
 
     def profits(self, situation: Situation) -> np.ndarray:
         """Return the profit of a day for every shape and price, shape (n, G, K)."""

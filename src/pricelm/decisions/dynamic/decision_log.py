@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -166,7 +167,7 @@ def _lists(table: pd.DataFrame, name: str) -> list[list[float]]:
     return found
 
 
-def _refuse(bad: np.ndarray, name: str, expected: str, table: pd.DataFrame) -> None:
+def _refuse(bad: Any, name: str, expected: str, table: pd.DataFrame) -> None:
     if bad.any():
         raise _wrong(int(np.flatnonzero(bad)[0]), name, expected, table)
 

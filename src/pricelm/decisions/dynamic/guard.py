@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ _CHANGED = "last_changed_at"
 _LONG_AGO = 3650
 # what changes from day to day; a rule that reads none of it, and no calendar, is asked once for every price
 _MOVING = (_CHANGED, "lowest_price_30d", "competitor_price", "observed_at", "stock", "units", "price")
+_UNKNOWN = {"competitor_price": np.nan, "observed_at": None, "stock": np.nan}
 _STEADY = (MarginFloor, PriceFloor, PriceCeiling, MinimumAdvertisedPrice, MaximumStep, PriceEnding)
 
 
@@ -182,10 +184,10 @@ class Guard:
         penalty = self._steady_penalty[products, state.current]
         standing = np.arange(count)[None, :] == state.current[:, None]
         age = state.day - state.changed
-        for (rule, _), held in zip(self._pauses, self._held, strict=True):
+        for (pause, _), held in zip(self._pauses, self._held, strict=True):
             at = held[products, np.minimum(age, held.shape[1] - 1)]
             self._apply(
-                rule, kept, penalty, np.where(at[:, None] & ~standing, -self._gap(products, state), np.inf)
+                pause, kept, penalty, np.where(at[:, None] & ~standing, -self._gap(products, state), np.inf)
             )
         if self._asked:
             facts, prices, units = self._facts(state), self.shop.prices[products], self._units[products]
@@ -308,20 +310,28 @@ class Guard:
         frame = frame.reset_index(drop=True)
         rows = np.tile(np.arange(len(base)), copies)
         changed = np.datetime64(base.today) + state.changed.astype("timedelta64[D]")
-        moved = {
+        moved: dict[str, Any] = {
             "price": self.shop.prices[rows, state.current],
             _CHANGED: changed.astype("datetime64[s]"),
             "lowest_price_30d": state.lowest,
             "units": np.tile(self.shop.units, copies),
         }
+        # an empty competitor price or stock leaves a product free, as the rules have it
         if np.isfinite(state.rival).any():
-            moved["competitor_price"] = state.rival
-            moved["observed_at"] = np.datetime64(today)
+            moved |= {"competitor_price": state.rival, "observed_at": np.datetime64(today)}
         if np.isfinite(state.stock).any():
             moved["stock"] = state.stock
+        moved |= {name: value for name, value in _UNKNOWN.items() if name not in {*moved, *frame.columns}}
         if copies > 1:
             moved["sku"] = np.arange(n).astype(str)
         return ProductFacts(frame.assign(**moved), today, base.currency)
+
+
+def daily_facts(facts: ProductFacts) -> ProductFacts:
+    """Return facts with the columns that a rehearsal fills in day by day, where the table has none."""
+    filled = {**_UNKNOWN, "lowest_price_30d": facts.price, _CHANGED: None, "units": np.nan}
+    new = {name: value for name, value in filled.items() if name not in facts.frame.columns}
+    return ProductFacts(facts.frame.assign(**new), facts.today, facts.currency)
 
 
 def _is_pause(rule: PriceRule) -> bool:

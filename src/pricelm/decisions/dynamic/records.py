@@ -108,8 +108,22 @@ class Scene:
         """Return the scene of a shop, repeated; a copy's products stand together."""
         if copies < 1:
             raise ConfigError(f"expected 1 replication or more, got {copies}")
-        each = (shop.costs, shop.units, shop.elasticity, shop.elasticity_error, shop.start)
-        return cls(np.tile(shop.prices, (copies, 1)), *(np.tile(one, copies) for one in each), seed)
+        first = cls(
+            shop.prices, shop.costs, shop.units, shop.elasticity, shop.elasticity_error, shop.start, seed
+        )
+        return first.repeated(copies)
+
+    def repeated(self, copies: int) -> Scene:
+        """Return the same rows several times, below each other."""
+        return Scene(
+            np.tile(self.prices, (copies, 1)),
+            np.tile(self.costs, copies),
+            np.tile(self.units, copies),
+            np.tile(self.elasticity, copies),
+            np.tile(self.elasticity_error, copies),
+            np.tile(self.start, copies),
+            self.seed,
+        )
 
     @property
     def relative(self) -> np.ndarray:

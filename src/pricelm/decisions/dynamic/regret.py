@@ -145,8 +145,7 @@ def every_price(scene: Scene) -> Policy:
     """Return the policy that stays at the first price of the menu, then at the second, and so on, in
     copies."""
     count = scene.prices.shape[1]
-    each = (scene.costs, scene.units, scene.elasticity, scene.elasticity_error, scene.start)
-    wide = Scene(np.tile(scene.prices, (count, 1)), *(np.tile(one, count) for one in each), scene.seed)
+    wide = scene.repeated(count)
     return Constant(wide, column=np.repeat(np.arange(count), len(scene.start)))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pricelm.core.errors import DataError
 from pricelm.decisions.demand.curves import ElasticityCurve
+from pricelm.decisions.dynamic.guard import daily_facts
 from pricelm.decisions.dynamic.records import MOST_PRODUCTS, Shop
 from pricelm.decisions.optimization.grids import GridConfig, price_grid
 from pricelm.knowledge.facts import ProductFacts
@@ -29,7 +30,7 @@ def example_shop(book: RuleBook = RuleBook(), menu: GridConfig = MENU) -> Shop:
     frame = pd.DataFrame({"sku": ["example"], "price": [10.0], "unit_cost": [5.5]})
     facts = ProductFacts(frame, pd.Timestamp("2026-01-05").date())
     unknown = np.full(1, np.nan)
-    prices = price_grid(facts, book, (unknown, unknown), menu).prices
+    prices = price_grid(daily_facts(facts), book, (unknown, unknown), menu).prices
     return Shop(facts, prices, np.array([30.0]), np.array([-2.5]), np.array([0.7]))
 
 
@@ -68,7 +69,7 @@ def learned_shop(
     if len(curves) != len(facts) or len(facts) > MOST_PRODUCTS:
         raise DataError(f"expected a curve each for at most {MOST_PRODUCTS} products, got {len(curves)}")
     ends = np.array([[one.price_low, one.price_high] for one in curves])
-    prices = price_grid(facts, book, (ends[:, 0], ends[:, 1]), menu).prices
+    prices = price_grid(daily_facts(facts), book, (ends[:, 0], ends[:, 1]), menu).prices
     inside = np.clip(facts.price, ends[:, 0], ends[:, 1])
     units = np.array([float(one.units(np.array([at]))[0]) for one, at in zip(curves, inside, strict=True)])
     return Shop(
