@@ -126,7 +126,7 @@ def broken_moves(shop: Shop, course: Course, book: RuleBook, guard: GuardConfig)
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     chosen=st.lists(st.sampled_from(range(len(KINDS))), unique=True, max_size=5),
     policy=st.sampled_from(sorted(POLICIES)),

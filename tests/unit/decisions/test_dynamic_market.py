@@ -105,7 +105,7 @@ def test_the_best_fixed_price_is_that_of_an_exhaustive_search() -> None:
 
 
 def test_the_bars_hold_on_a_small_matrix() -> None:
-    config = RehearsalConfig(12, MarketConfig(365), 3)
+    config = RehearsalConfig(10, MarketConfig(365), 3)
     matrix = regret_matrix(Guard(SHOP, RuleBook()), ["hold", "thompson"], ["stationary", "drift"], config)
     assert matrix.cell("thompson", "stationary").regret < 0.05
     assert matrix.cell("thompson", "drift").regret < 0
