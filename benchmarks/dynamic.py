@@ -1,7 +1,7 @@
 """``python -m benchmarks.dynamic``: policies by markets, off-policy evaluation, and the power of price tests.
 
-Everything is simulated, so no data is needed. Regret is the profit missing against the best fixed price, which is
-found with hindsight for every single market.
+Everything is simulated, so no data is needed. Regret is the profit missing against the best fixed price,
+which is found with hindsight for every single market.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def matrix_rows(replications: int) -> Iterator[Row]:
 
 
 def off_policy_rows(logs: int) -> Iterator[Row]:
-    """Yield bias and coverage of the estimators over logs of an exploring learner, for a price it rarely asks."""
+    """Yield bias and coverage of the estimators over logs of an exploring learner."""
     shop, price = example_shop(), 9.06
     column = int(np.abs(shop.prices[0] - price).argmin())
     guard = Guard(shop, RuleBook(), GuardConfig(1))
@@ -66,8 +66,8 @@ def off_policy_rows(logs: int) -> Iterator[Row]:
         course = rehearse(
             guard,
             market_kind("stationary"),
-            [partial(build_policy, LEARNER, config=PolicyConfig(0.5))],
-            RehearsalConfig(2, market, seed),
+            [partial(build_policy, LEARNER, config=PolicyConfig(0.8))],
+            RehearsalConfig(4, market, seed),
             keep_log=True,
         )[0]
         found.append(evaluate_target(log_of(course, shop), PriceTarget({"": price})))

@@ -16,6 +16,7 @@ from pricelm.decisions.dynamic.regret import MOST_LOSS, Cell
 from pricelm.services.simulating import SimulateResult
 
 _SHORT = {"stationary": "steady", "strategic": "waiting", "competitor": "rival"}
+_FEW = 5
 
 
 def matrix_view(result: SimulateResult) -> RenderableType:
@@ -23,8 +24,10 @@ def matrix_view(result: SimulateResult) -> RenderableType:
     matrix = result.matrix
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("policy", no_wrap=True)
+    # all nine fit beside each other in a hundred columns only by short names
+    short = _SHORT if len(matrix.markets) > _FEW else {}
     for market in matrix.markets:
-        table.add_column(_SHORT.get(market, market), justify="right", no_wrap=True)
+        table.add_column(short.get(market, market), justify="right", no_wrap=True)
     table.add_column("moves", justify="right", no_wrap=True)
     for policy in matrix.policies:
         cells = [matrix.cell(policy, market) for market in matrix.markets]
