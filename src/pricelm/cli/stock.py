@@ -39,6 +39,14 @@ def stock(
             show_default="columns of PRODUCTS",
         ),
     ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLAN.csv",
+            help="Table of `pricelm optimize`: its proposed prices are the chosen ones.",
+            show_default="prices of PRODUCTS",
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +86,7 @@ def stock(
             review_days,
             holding_rate,
             noise,
+            prices,
         )
         result = plan_orders(request, progress)
     if json_output:
