@@ -38,7 +38,7 @@ HEAVY = (
 )
 COMMANDS = (
     "train", "tune", "compare", "evaluate", "predict", "quote", "export", "serve", "keys", "models",
-    "backbones", "demand", "rules", "optimize", "promote", "markdown", "stock", "demo", "doctor",
+    "backbones", "demand", "rules", "optimize", "promote", "markdown", "stock", "simulate", "demo", "doctor",
 )  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys

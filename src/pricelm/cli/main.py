@@ -30,6 +30,7 @@ from pricelm.cli.quote import quote
 from pricelm.cli.replay import replay
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
+from pricelm.cli.simulate import simulate
 from pricelm.cli.stock import stock
 from pricelm.cli.store import store
 from pricelm.cli.train import train
@@ -73,6 +74,7 @@ app.add_typer(store, name="store")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
+app.add_typer(simulate, name="simulate")
 
 
 def _show_version(wanted: bool) -> None:
