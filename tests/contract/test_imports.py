@@ -35,10 +35,12 @@ HEAVY = (
     "prometheus_client",
     "onnx",
     "onnxruntime",
+    "statsforecast",
+    "mlforecast",
 )
 COMMANDS = (
     "train", "tune", "compare", "evaluate", "predict", "quote", "export", "serve", "keys", "models",
-    "backbones", "demand", "rules", "optimize", "demo", "doctor",
+    "backbones", "demand", "forecast", "rules", "optimize", "demo", "doctor",
 )  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys

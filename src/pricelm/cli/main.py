@@ -16,6 +16,7 @@ from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.forecast import forecast
 from pricelm.cli.keys import keys
 from pricelm.cli.models import models
 from pricelm.cli.optimize import optimize
@@ -48,6 +49,7 @@ for command in (
     serve,
     backbones,
     demand,
+    forecast,
     rules,
     optimize,
     promote,

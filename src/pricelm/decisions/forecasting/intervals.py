@@ -11,6 +11,7 @@ _FEWEST_SCORES = 150
 _FEWEST_OVERALL = 20
 _LEVELS = 4
 _LEAST_UNITS = 0.05
+_MOST_STEPS = 366
 _PRIOR_PERIODS = 12.0
 _KNOTS = np.round(np.arange(0.01, 1.0, 0.01), 2)
 
@@ -166,7 +167,7 @@ def calibrate(
 def unchecked(n_classes: int, level: float) -> Calibration:
     """Return intervals of the yardstick alone, for data too short to size them by past errors."""
     n_groups = n_classes * _LEVELS
-    reach = np.full((n_groups, 1), stats.norm.ppf((1 + level) / 2))
+    reach = np.full((n_groups, _MOST_STEPS), stats.norm.ppf((1 + level) / 2))
     quantiles = np.tile(stats.norm.ppf(_KNOTS), (n_groups, 1))
     edges = np.full((n_classes, _LEVELS - 1), np.inf)
     return Calibration(reach, quantiles, np.zeros(n_groups, dtype=np.intp), edges, level)

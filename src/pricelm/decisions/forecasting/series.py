@@ -239,6 +239,8 @@ class _Grid:
             prices = np.where(there, (spent / weights).reshape(shape), np.nan)
         sold_out = self._stock(flat, size, shape, units)
         self._quiet(units, there, as_zero)
+        if as_zero:
+            _without_first_sale(units)
         carried = pd.DataFrame(prices).ffill(axis=1).bfill(axis=1)
         return units, carried.to_numpy(np.float64), sold_out & np.isfinite(units)
 
@@ -302,6 +304,17 @@ class _Grid:
         newest = self.sales.sort_values("date").groupby(["sku", "store"])["regular_price"].last()
         stated = newest.reindex(pd.MultiIndex.from_frame(self.keys[["sku", "store"]])).to_numpy(np.float64)
         return np.where(stated > 0, stated, usual)
+
+
+def _without_first_sale(units: np.ndarray) -> None:
+    """Let a series that is only known from its first sale begin after it.
+
+    A history that begins with a sale because it was begun by one shows more sales than there will be.
+    """
+    sold = np.nan_to_num(units) > 0
+    first = np.argmax(sold, axis=1)
+    late = (first > 0) & (sold.sum(axis=1) > 1)
+    units[late, first[late]] = np.nan
 
 
 def _count_note(count: int, period: str, said: str) -> list[str]:
