@@ -136,7 +136,12 @@ def _category_trial(data: SalesSet, origin: int, horizon: int, made: SalesForeca
 
 
 def _told(
-    data: SalesSet, history: np.ndarray, prices: np.ndarray, origin: int, horizon: int, mine: list[SeriesForecast]
+    data: SalesSet,
+    history: np.ndarray,
+    prices: np.ndarray,
+    origin: int,
+    horizon: int,
+    mine: list[SeriesForecast],
 ) -> Trial:
     begins = data.begins
     season = 4 if data.frequency == "weekly" else 7

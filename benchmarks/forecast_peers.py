@@ -64,7 +64,9 @@ def plain_boosting(
     )
     known = units.shape[1]
     series, period = np.indices((len(units), horizon)).reshape(2, -1)
-    coming = pd.DataFrame({"unique_id": series, "ds": period + known, "price": prices[series, period + known]})
+    coming = pd.DataFrame(
+        {"unique_id": series, "ds": period + known, "price": prices[series, period + known]}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(

@@ -80,7 +80,9 @@ def weekly_set(rows: pd.DataFrame, n_series: int, before: int, seed: int) -> Sal
     Their price is the median of the whole chain that week: a store that sold nothing has a price too.
     """
     rows = rows.assign(period=rows["day"] // 7)
-    weeks = rows[rows["period"] < before].groupby(["product_id", "store_id"])["period"].agg(["nunique", "min"])
+    weeks = (
+        rows[rows["period"] < before].groupby(["product_id", "store_id"])["period"].agg(["nunique", "min"])
+    )
     fit = (weeks["nunique"] >= _FEWEST_WEEKS) & (weeks["min"] <= before - _LEAST_HISTORY)
     pairs = weeks[fit].sort_index()
     drawn = np.sort(np.random.default_rng(seed).choice(len(pairs), min(n_series, len(pairs)), replace=False))
@@ -100,7 +102,13 @@ def weekly_set(rows: pd.DataFrame, n_series: int, before: int, seed: int) -> Sal
 
 def daily_set(rows: pd.DataFrame, n_series: int, before: int) -> SalesSet:
     """Return the best-selling categories of the chain by day, as if each were a product."""
-    best = rows[rows["day"] < before].groupby("category")["quantity"].sum().nlargest(n_series).index.sort_values()
+    best = (
+        rows[rows["day"] < before]
+        .groupby("category")["quantity"]
+        .sum()
+        .nlargest(n_series)
+        .index.sort_values()
+    )
     grouped = rows[rows["category"].isin(best)].groupby(["category", "day"])
     units = grouped["quantity"].sum().unstack().reindex(index=best, columns=range(N_DAYS)).fillna(0.0)
     prices = grouped["price"].median().unstack().reindex(index=best, columns=range(N_DAYS))

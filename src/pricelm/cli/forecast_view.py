@@ -21,7 +21,13 @@ def forecast_table(made: SalesForecast) -> Table:
     if stores:
         table.add_column("store", overflow="ellipsis", max_width=12)
     steps = len(made.starts)
-    heads = (f"price {made.currency}".strip(), f"{steps} {period}s", f"{period} 1", "interval", f"{period} {steps}")
+    heads = (
+        f"price {made.currency}".strip(),
+        f"{steps} {period}s",
+        f"{period} 1",
+        "interval",
+        f"{period} {steps}",
+    )
     for name in (*heads, "interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("sells", no_wrap=True)
@@ -41,7 +47,9 @@ def member_lines(made: SalesForecast) -> list[Text]:
         weights = sorted(facts["weights"].items(), key=lambda pair: -pair[1])
         said = ", ".join(f"{member} {weight:.0%}" for member, weight in weights if weight >= 0.01)
         error = facts["past_error"]
-        missed = "not tested: too little past" if error is None else f"missed {error:.0%} of the units in the past"
+        missed = (
+            "not tested: too little past" if error is None else f"missed {error:.0%} of the units in the past"
+        )
         lines.append(Text.assemble((f"{facts['series']:,} {name}: ", "bold"), f"{said}; {missed}"))
     return lines
 

@@ -39,6 +39,14 @@ def stock(
             show_default="columns of PRODUCTS",
         ),
     ] = None,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FORECAST.json",
+            help="Forecast of `pricelm forecast`: units and deviation at its prices, over all stores.",
+            show_default=False,
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +86,7 @@ def stock(
             review_days,
             holding_rate,
             noise,
+            forecast,
         )
         result = plan_orders(request, progress)
     if json_output:

@@ -200,7 +200,9 @@ def read_price_path(source: Path, currency: str = "") -> pd.DataFrame:
     if "date" in named:
         given = frame[named["date"]]
         path["date"] = to_dates(given)
-        _refuse_first(source, frame, (given.notna() & path["date"].isna()).to_numpy(), named["date"], "a date")
+        _refuse_first(
+            source, frame, (given.notna() & path["date"].isna()).to_numpy(), named["date"], "a date"
+        )
     if "currency" in named:
         written = frame[named["currency"]].map(lambda text: currency_code(str(text)) or str(text)).to_numpy()
     other = {str(code) for code in written if code and currency and code != currency}

@@ -155,11 +155,16 @@ class _Reconciled:
         self.dispersion = dispersion(base.demand[base.old], base.table.known[base.old])
         truth = actual_units(base.demand[base.old], base.table.known[base.old], ends, n_steps)
         self.variances = None
-        self.facts: dict[str, object] = {"method": "MinT with measured variances", "categories": len(base.names)}
+        self.facts: dict[str, object] = {
+            "method": "MinT with measured variances",
+            "categories": len(base.names),
+        }
         if ends:
             of_sums, of_top = measured_variances(bottom.past, truth, top.past, base.group)
             self.variances = of_sums, of_top
-            self.facts["weight_of_category_forecast"] = round(float(of_sums.sum() / (of_sums + of_top).sum()), 4)
+            self.facts["weight_of_category_forecast"] = round(
+                float(of_sums.sum() / (of_sums + of_top).sum()), 4
+            )
         self.past = np.array([
             self._agree(one, two) for one, two in zip(bottom.past, top.past, strict=True)
         ]).reshape(bottom.past.shape)  # fmt: skip
@@ -172,7 +177,9 @@ class _Reconciled:
         own = self.dispersion[:, None] * np.maximum(bottom, 1e-9)
         total = sum_by(own, self.base.group, len(of_sums))
         scaled = own * (of_sums[:, None] / total)[self.base.group]
-        return reconcile(bottom, scaled, top, np.repeat(of_top[:, None], top.shape[1], axis=1), self.base.group)
+        return reconcile(
+            bottom, scaled, top, np.repeat(of_top[:, None], top.shape[1], axis=1), self.base.group
+        )
 
 
 @dataclass(frozen=True)
@@ -239,7 +246,9 @@ class _Records:
 
     def _products(self, units: np.ndarray, classes: np.ndarray, doubt: np.ndarray) -> _Spread:
         base, table = self.base, self.table
-        actual = actual_units(table.filled[base.old], table.known[base.old], self.made.ends, self.made.n_steps)
+        actual = actual_units(
+            table.filled[base.old], table.known[base.old], self.made.ends, self.made.n_steps
+        )
         past = self.made.past * actual_units(
             base.factor[base.old], np.ones_like(table.known[base.old]), self.made.ends, self.made.n_steps
         )
@@ -301,7 +310,9 @@ class _Records:
             note="; ".join(notes),
         )
 
-    def _categories(self, prices: np.ndarray, baseline: np.ndarray, units: np.ndarray) -> list[SeriesForecast]:
+    def _categories(
+        self, prices: np.ndarray, baseline: np.ndarray, units: np.ndarray
+    ) -> list[SeriesForecast]:
         base, table, made = self.base, self.table, self.made
         names, group = np.unique(table.keys["category"].astype(str).to_numpy(), return_inverse=True)
         sums = [sum_by(values, group, len(names)) for values in (units, baseline, units * prices)]
@@ -312,7 +323,9 @@ class _Records:
             base.factor[base.old], np.ones_like(table.known[base.old]), made.ends, made.n_steps
         )
         past = [sum_by(one, old_group, len(names)) for one in made.past * factor]
-        came = actual_units(table.filled[base.old], every[:1].repeat(int(base.old.sum()), 0), made.ends, made.n_steps)
+        came = actual_units(
+            table.filled[base.old], every[:1].repeat(int(base.old.sum()), 0), made.ends, made.n_steps
+        )
         actual = [sum_by(one, old_group, len(names)) for one in came]
         shape = (len(made.ends), len(names), made.n_steps)
         sizes = dispersion(history, every)

@@ -126,9 +126,7 @@ class Boosting:
         model = self._model(int(long.groupby("unique_id").size().max()))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model.fit(
-                long, static_features=["sku", "category"], weight_col="weight", dropna=False
-            )
+            model.fit(long, static_features=["sku", "category"], weight_col="weight", dropna=False)
             ahead = model.predict(horizon)
         found = np.zeros((len(histories.demand), horizon))
         found[ahead["unique_id"].to_numpy(), np.tile(np.arange(horizon), len(ahead) // horizon)] = ahead[
@@ -206,7 +204,9 @@ def chosen_members(config: ForecastConfig, n_periods: int) -> list[Member]:
     ]
     if n_periods >= _YEARS_FOR_SEASON * config.season:
         found.append(
-            Statistical("seasonal", "SeasonalExponentialSmoothingOptimized", (("season_length", config.season),))
+            Statistical(
+                "seasonal", "SeasonalExponentialSmoothingOptimized", (("season_length", config.season),)
+            )
         )
     if config.boosting:
         found.append(Boosting(config.frequency, config.seed))

@@ -110,8 +110,14 @@ def _table(series: list[SeriesForecast]) -> Markup:
     lines = []
     for one in series[:_MOST_LINES]:
         elasticity = "" if one.elasticity is None else f"{one.elasticity:.2f}"
-        numbers = (f"{sum(one.units):,.1f}", f"{one.units[0]:,.2f}", f"{one.low[0]:,.1f} to {one.high[0]:,.1f}")
-        cells = [element("td", value, class_="number") for value in (*numbers, f"{one.price[0]:,.2f}", elasticity)]
+        numbers = (
+            f"{sum(one.units):,.1f}",
+            f"{one.units[0]:,.2f}",
+            f"{one.low[0]:,.1f} to {one.high[0]:,.1f}",
+        )
+        cells = [
+            element("td", value, class_="number") for value in (*numbers, f"{one.price[0]:,.2f}", elasticity)
+        ]
         texts = [element("td", user_text(value)) for value in (one.series_class, one.why, one.note)]
         lines.append(element("tr", element("th", user_text(_name(one)), scope="row"), cells, texts))
     left = len(series) - len(lines)

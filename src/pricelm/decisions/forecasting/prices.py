@@ -56,7 +56,9 @@ def price_responses(table: SeriesTable, demand: DemandModel) -> dict[str, PriceR
         price counts as one that does not move.
     """
     known = {estimate.sku: estimate for estimate in demand.estimates}
-    seen = pd.DataFrame({"sku": table.keys["sku"], "low": table.prices.min(axis=1), "high": table.prices.max(axis=1)})
+    seen = pd.DataFrame(
+        {"sku": table.keys["sku"], "low": table.prices.min(axis=1), "high": table.prices.max(axis=1)}
+    )
     ends = seen.groupby("sku").agg(low=("low", "min"), high=("high", "max"))
     return {
         str(sku): _response(known.get(str(sku)), float(row["low"]), float(row["high"]))
@@ -72,11 +74,15 @@ def _response(estimate: DemandEstimate | None, low: float, high: float) -> Price
     curve = estimate.curve
     note = ""
     if estimate.own_estimate is None:
-        note = f"price effect not known for this product ({estimate.refusal or estimate.rung}): {estimate.why}"
+        note = (
+            f"price effect not known for this product ({estimate.refusal or estimate.rung}): {estimate.why}"
+        )
     if curve.elasticity > 0:
         note = "price effect has the wrong sign in the sales: taken as none"
     bounded = float(np.clip(curve.elasticity, _STEEPEST, 0.0))
-    return PriceResponse(bounded, curve.elasticity_error, estimate.rung, curve.price_low, curve.price_high, note)
+    return PriceResponse(
+        bounded, curve.elasticity_error, estimate.rung, curve.price_low, curve.price_high, note
+    )
 
 
 def factors(prices: np.ndarray, reference: np.ndarray, elasticity: np.ndarray) -> np.ndarray:

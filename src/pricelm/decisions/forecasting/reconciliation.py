@@ -6,7 +6,11 @@ import numpy as np
 
 
 def reconcile(
-    bottom: np.ndarray, bottom_variance: np.ndarray, top: np.ndarray, top_variance: np.ndarray, group: np.ndarray
+    bottom: np.ndarray,
+    bottom_variance: np.ndarray,
+    top: np.ndarray,
+    top_variance: np.ndarray,
+    group: np.ndarray,
 ) -> np.ndarray:
     """Return bottom forecasts that agree best with forecasts of their sums.
 

@@ -163,7 +163,9 @@ class SalesForecast:
         try:
             stored = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{path}: expected a forecast in JSON, but it cannot be read ({error})") from error
+            raise DataError(
+                f"{path}: expected a forecast in JSON, but it cannot be read ({error})"
+            ) from error
         if not isinstance(stored, dict) or stored.get("schema") != SCHEMA or "starts" not in stored:
             raise DataError(f"{path}: expected a forecast of schema {SCHEMA}. Make it with pricelm forecast")
         try:

@@ -154,9 +154,7 @@ def fill_unknown(units: np.ndarray, known: np.ndarray, sold_out: np.ndarray) -> 
         expected = np.where(begun, level, now)[limited]
         filled[limited, at] = demand_beyond(now[limited], expected)
         fresh = known[:, at] | (limited & ~begun)
-        level = np.where(
-            fresh, np.where(begun, (1 - _MEMORY) * level + _MEMORY * now, filled[:, at]), level
-        )
+        level = np.where(fresh, np.where(begun, (1 - _MEMORY) * level + _MEMORY * now, filled[:, at]), level)
     return filled
 
 
@@ -170,7 +168,9 @@ class _Grid:
         self.refusals = {(str(sku), ""): why for sku, why in checked.refusals.items()}
         sales = checked.sales[~refused]
         if sales.empty:
-            raise DataError(f"expected sales to forecast, got none: {next(iter(checked.refusals.values()), '')}")
+            raise DataError(
+                f"expected sales to forecast, got none: {next(iter(checked.refusals.values()), '')}"
+            )
         self._check_spacing(sales["date"])
         sales = sales.assign(period=self._period(sales["date"]))
         sales = self._whole_weeks(sales)
@@ -224,7 +224,10 @@ class _Grid:
     def lay_out(self, as_zero: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         sales, shape = self.sales, (len(self.keys), self.n_periods)
         codes = pd.MultiIndex.from_frame(self.keys[["sku", "store"]])
-        at = (codes.get_indexer(pd.MultiIndex.from_frame(sales[["sku", "store"]])), sales["period"] - self.first)
+        at = (
+            codes.get_indexer(pd.MultiIndex.from_frame(sales[["sku", "store"]])),
+            sales["period"] - self.first,
+        )
         flat = np.ravel_multi_index((at[0], at[1].to_numpy()), shape)
         bought = sales["units"].to_numpy(np.float64)
         weight = np.maximum(bought, 1e-9)
@@ -255,7 +258,9 @@ class _Grid:
         rows = np.bincount(flat, minlength=size)
         units[(np.bincount(flat, empty, minlength=size) == rows).reshape(shape) & (units == 0)] = np.nan
         partly = np.bincount(flat, empty | out, minlength=size) > 0
-        self.notes += _count_note(int(partly.sum()), self.config.period, "with a stock-out does not say the demand")
+        self.notes += _count_note(
+            int(partly.sum()), self.config.period, "with a stock-out does not say the demand"
+        )
         return partly.reshape(shape)
 
     def _quiet(self, units: np.ndarray, there: np.ndarray, as_zero: bool) -> None:
@@ -268,7 +273,9 @@ class _Grid:
         if as_zero:
             units[zeros] = 0.0
             if "customer" not in self.sales:
-                told = "counts as nothing sold, since the sales never say 0 (--missing unknown if it is not so)"
+                told = (
+                    "counts as nothing sold, since the sales never say 0 (--missing unknown if it is not so)"
+                )
                 self.notes += _count_note(int(zeros.sum()), name, f"without a row {told}")
         else:
             self.notes += _count_note(int(zeros.sum()), name, "is a gap: it has no row and is not known")
