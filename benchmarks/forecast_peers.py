@@ -47,7 +47,7 @@ def statistical_peers(units: np.ndarray, begins: np.ndarray, horizon: int, seaso
 def plain_boosting(
     units: np.ndarray, begins: np.ndarray, prices: np.ndarray, horizon: int, frequency: str
 ) -> Said:
-    """Return LightGBM under mlforecast with its defaults, lags, a rolling mean, the price and its intervals."""
+    """Return LightGBM under mlforecast as it comes, with lags, a rolling mean, the price, its intervals."""
     import lightgbm
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean

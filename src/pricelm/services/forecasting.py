@@ -1,4 +1,4 @@
-"""Forecast: from a file of sales to a table of coming units, with all that is behind it as JSON and a page."""
+"""Forecast: from a file of sales to a table of coming units, with what is behind it as JSON and a page."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_stock_follows_demand_at_the_chosen_price(tmp_path: Path) -> None:
 
 
 def test_stock_follows_the_forecast_of_all_stores(tmp_path: Path) -> None:
-    numbers = {name: (0.0, 0.0) for name in ("price", "low", "median", "baseline_units")}
+    numbers = dict.fromkeys(("price", "low", "median", "baseline_units"), (0.0, 0.0))
     stores = [
         SeriesForecast(
             "product", "tea", store, "", "smooth", "ensemble", "", units=units, high=high, **numbers

@@ -131,6 +131,6 @@ def rationale(ensemble: Ensemble, number: int) -> str:
         return f"{said}; too little past to test it"
     best = min(errors, key=lambda name: errors[name])
     return (
-        f"{said}; in the past {ensemble.own_errors[number]:.0%} of such units were missed, by the best single "
-        f"member ({best}) {errors[best]:.0%}"
+        f"{said}; in the past {ensemble.own_errors[number]:.0%} of such units were missed, by the best "
+        f"single member ({best}) {errors[best]:.0%}"
     )

@@ -49,7 +49,10 @@ class Histories:
 class Member(Protocol):
     """A method of forecasting."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
     def forecast(self, histories: Histories, horizon: int) -> np.ndarray:
         """Return units at the regular price, not negative, shape (n_series, horizon)."""

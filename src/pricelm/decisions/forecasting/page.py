@@ -60,7 +60,8 @@ def forecast_page(made: SalesForecast, title: str, created_at: str) -> str:
                 element("h2", "Coming units"),
                 element(
                     "p",
-                    f"Expected units a {period}; the band should hold {made.confidence_level:.0%} of what comes.",
+                    f"Expected units a {period}; the band should hold {made.confidence_level:.0%} of "
+                    "what comes.",
                     class_="lead",
                 ),
                 element("div", charts, class_="figures"),
@@ -85,7 +86,8 @@ def _chart(number: int, one: SeriesForecast, period: str, level: float) -> Marku
     drawing = svg(
         f"forecast-{number}",
         f"Forecast for {name}",
-        f"{short_number(one.units[0])} units in the first {period}, {short_number(one.units[-1])} in the last.",
+        f"{short_number(one.units[0])} units in the first {period}, "
+        f"{short_number(one.units[-1])} in the last.",
         axes_of(x, y, f"{period}s ahead", f"units a {period}"),
         element("polygon", points=_corners(zip(across, up, strict=True)), class_="band"),
         element("polyline", points=_corners(line), class_="line held"),

@@ -130,20 +130,19 @@ def future_prices(
     stated = path.assign(detail=(path["store"] != "").astype(int) + 2 * path["date"].notna().astype(int))
     unknown: set[str] = set()
     outside = 0
-    for row in stated.sort_values("detail", kind="stable").itertuples():
-        at = rows_of.get(str(row.sku))
+    stated["step"] = (stated["date"] - starts[0]).dt.days // period_days
+    for row in stated.sort_values("detail", kind="stable").to_dict("records"):
+        at = rows_of.get(str(row["sku"]))
         if at is None:
-            unknown.add(str(row.sku))
+            unknown.add(str(row["sku"]))
             continue
-        if row.store:
-            at = at[stores[at] == row.store]
+        if row["store"]:
+            at = at[stores[at] == row["store"]]
         steps = np.arange(len(starts))
-        if not pd.isna(row.date):
-            steps = np.array([(pd.Timestamp(row.date) - starts[0]).days // period_days])
-            if not 0 <= steps[0] < len(starts):
-                outside += 1
-                continue
-        prices[np.ix_(at, steps)] = row.price
+        if np.isfinite(row["step"]):
+            steps = steps[steps == int(row["step"])]
+            outside += not len(steps)
+        prices[np.ix_(at, steps)] = row["price"]
     notes = []
     if unknown:
         first = ", ".join(sorted(unknown)[:3])
