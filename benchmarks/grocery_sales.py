@@ -74,8 +74,8 @@ def bought() -> pd.DataFrame:
 
 
 def weekly_set(rows: pd.DataFrame, n_series: int, before: int, seed: int) -> SalesSet:
-    """Return product and store series by week, drawn from those with 8 weeks of sales before ``before``, first
-    sold 24 weeks before it or earlier: LightGBM's intervals need that much.
+    """Return product and store series by week, drawn from those with sales in 8 weeks before ``before``, the
+    first 24 weeks before it or earlier: LightGBM's intervals need that much.
 
     Their price is the median of the whole chain that week: a store that sold nothing has a price too.
     """

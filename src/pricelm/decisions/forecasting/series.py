@@ -91,12 +91,12 @@ def prepare_series(checked: CheckedSales, config: ForecastConfig = ForecastConfi
 
     Examples
     --------
-    >>> days = pd.date_range("2024-01-01", periods=3, freq="7D")
-    >>> sales = pd.DataFrame({"sku": "a", "store": "", "category": "", "date": days[[0, 2]],
-    ...     "price": 2.0, "units": [5.0, 3.0]})
+    >>> days = pd.date_range("2024-01-01", periods=4, freq="7D")
+    >>> sales = pd.DataFrame({"sku": "a", "store": "", "category": "", "date": days[[0, 1, 3]],
+    ...     "price": 2.0, "units": [5.0, 4.0, 3.0]})
     >>> table = prepare_series(CheckedSales(sales, (), pd.DataFrame()))
     >>> table.units.tolist(), table.notes[0][:30]
-    ([[5.0, 0.0, 3.0]], '1 week without a row counts as')
+    ([[5.0, 4.0, 0.0, 3.0]], '1 week without a row counts as')
     """
     grid = _Grid(checked, config)
     as_zero = grid.missing_means_zero()
@@ -141,7 +141,7 @@ def fill_unknown(units: np.ndarray, known: np.ndarray, sold_out: np.ndarray) -> 
     >>> units = np.array([[4.0, 4.0, np.nan, 3.0]])
     >>> out = np.array([[False, False, False, True]])
     >>> fill_unknown(units, np.isfinite(units) & ~out, out).round(2).tolist()
-    [[4.0, 4.0, 4.0, 4.73]]
+    [[4.0, 4.0, 4.0, 4.77]]
     """
     filled = units.copy()
     level = np.full(len(units), np.nan)
