@@ -40,7 +40,8 @@ HEAVY = (
 )
 COMMANDS = (
     "train", "tune", "compare", "evaluate", "predict", "quote", "export", "serve", "keys", "models",
-    "backbones", "demand", "forecast", "rules", "optimize", "demo", "doctor",
+    "backbones", "demand", "forecast", "rules", "optimize", "promote", "markdown", "stock", "demo",
+    "doctor",
 )  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys

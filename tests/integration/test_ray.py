@@ -184,7 +184,7 @@ def test_a_node_lost_while_tuning_costs_the_steps_since_the_last_checkpoint(
     config = TuningConfig(
         backbone=str(tiny_backbone),
         max_length=16,
-        epochs=30,
+        epochs=8,
         batch_size=8,
         dropout=0.0,
         precision="fp32",

@@ -36,13 +36,14 @@ def demo(
     retrain: Annotated[bool, typer.Option("--retrain", help="Train even if the model is there.")] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Train on an embedded shop, compare with simpler models, price three new products, write a report.
+    """Train on an embedded shop, price new products, and decide on prices, promotions and stock.
 
-    The second time the trained model is there and the prices come at once.
+    The second time all of it is there and the answers come at once.
     """
     from rich.text import Text
 
     from pricelm.cli.console import TerminalProgress, clock_text, print_json, stdout_console
+    from pricelm.cli.story_view import story_view
     from pricelm.cli.tables import evaluation_view, places_view, quote_view
     from pricelm.services.demo import DemoRequest, run_demo
 
@@ -62,11 +63,13 @@ def demo(
         console.print()
         console.print(quote_view(one.title, one.quote))
     console.print()
+    console.print(story_view(result.chapters))
     model = shlex.quote(str(result.bundle))
     title = shlex.quote(result.quoted[0].title)
     commands = (
         f"pricelm quote {model} --title {title}",
         "pricelm train YOUR-LISTINGS.csv --out my-model",
+        "pricelm demand YOUR-SALES.csv --out demand.csv",
     )
     places = {"report": result.report, "model": result.bundle, "rejected": result.rejected}
     console.print(places_view(places, commands))

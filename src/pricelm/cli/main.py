@@ -18,6 +18,7 @@ from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
 from pricelm.cli.forecast import forecast
 from pricelm.cli.keys import keys
+from pricelm.cli.markdown import markdown
 from pricelm.cli.models import models
 from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
@@ -53,6 +54,7 @@ for command in (
     rules,
     optimize,
     promote,
+    markdown,
     stock,
     demo,
     doctor,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, SeedOption
+from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SeedOption
 
 _MOST_LINES = 20
 
@@ -54,6 +54,7 @@ def promote(
     confidence_level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
     query: QueryOption = None,
     seed: SeedOption = 0,
+    report: ReportOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Measure past campaigns against matched controls, and plan the next ones under a budget."""
@@ -78,6 +79,7 @@ def promote(
             limits,
             CandidateConfig(length, campaign_cost),
             PromotionConfig(confidence_level=confidence_level, seed=seed),
+            report,
         )
         result = plan_promotions(request, progress)
     if json_output:
@@ -137,4 +139,5 @@ def promote(
     if result.rejected_counts:
         console.print(counts_line(result.rejected_counts))
     console.print()
-    console.print(places_view({"table": result.out, "details": result.document, "rejected": result.rejected}))
+    places = {"table": result.out, "details": result.document, "report": result.report}
+    console.print(places_view({**places, "rejected": result.rejected}))

@@ -47,6 +47,14 @@ def stock(
             show_default=False,
         ),
     ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLAN.csv",
+            help="Table of `pricelm optimize`: its proposed prices are the chosen ones.",
+            show_default="prices of PRODUCTS",
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,6 +94,7 @@ def stock(
             review_days,
             holding_rate,
             noise,
+            prices,
             forecast,
         )
         result = plan_orders(request, progress)

@@ -225,7 +225,7 @@ def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(int(part[-1, 0]), float(part[:, 1].mean())) for part in parts]
 
 
-def line(points: Sequence[tuple[int, float]], x: Scale, y: Scale, class_: str) -> Markup | None:
+def line(points: Sequence[tuple[float, float]], x: Scale, y: Scale, class_: str) -> Markup | None:
     """Return a line through points; None without any."""
     if not points:
         return None

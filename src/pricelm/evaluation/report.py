@@ -6,14 +6,20 @@ from importlib import resources
 from pathlib import Path
 
 from pricelm.evaluation.markup import Markup, Node, element, user_text
-from pricelm.evaluation.report_data import DataReport, LearningPoint, QuotedListing, ReportData
-from pricelm.evaluation.report_details import data_section, quotes_section, settings_section
+from pricelm.evaluation.report_data import DataReport, LearningPoint, QuotedListing, ReportChapter, ReportData
+from pricelm.evaluation.report_details import (
+    chapters_section,
+    data_section,
+    quotes_section,
+    settings_section,
+)
 from pricelm.evaluation.report_sections import accuracy_section, charts_section, coverage_section, summary
 
 __all__ = [
     "DataReport",
     "LearningPoint",
     "QuotedListing",
+    "ReportChapter",
     "ReportData",
     "html_page",
     "render_report",
@@ -27,6 +33,7 @@ _SECTIONS = {
     "charts": "Charts",
     "coverage": "Intervals",
     "quotes": "New listings",
+    "chapters": "Decisions",
     "data": "Data",
     "settings": "Settings",
 }
@@ -80,6 +87,7 @@ def render_report(data: ReportData) -> str:
         "charts": charts_section(data),
         "coverage": coverage_section(data.evaluation),
         "quotes": quotes_section(data),
+        "chapters": chapters_section(data),
         "data": data_section(data.data),
         "settings": settings_section(data),
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pricelm.core.nouns import Quote
+from pricelm.evaluation.markup import Markup
 from pricelm.evaluation.result import Evaluation
 
 
@@ -77,6 +78,31 @@ class DataReport:
 
 
 @dataclass(frozen=True)
+class ReportChapter:
+    """What came of the prices: one decision, told and drawn.
+
+    Parameters
+    ----------
+    title : str
+        Its heading.
+    command : str
+        The command line that does it.
+    said : sequence of str
+        What came out, in sentences.
+    figures : sequence of Markup
+        Its charts; their keys are unique in the page.
+    page : str, default ""
+        File name of its own page, beside the report.
+    """
+
+    title: str
+    command: str
+    said: Sequence[str]
+    figures: Sequence[Markup] = ()
+    page: str = ""
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything that a report shows. Parts that are left empty are left out of the page.
 
@@ -95,6 +121,8 @@ class ReportData:
         Training log of the language member.
     quotes : sequence of QuotedListing
         New listings, priced.
+    chapters : sequence of ReportChapter
+        Decisions that follow from the prices.
     data : DataReport, optional
         What was read, rejected and left out.
     settings : mapping of str to object
@@ -109,6 +137,7 @@ class ReportData:
     created_at: str = ""
     learning: Sequence[LearningPoint] = ()
     quotes: Sequence[QuotedListing] = ()
+    chapters: Sequence[ReportChapter] = ()
     data: DataReport | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -27,6 +27,25 @@ def quotes_section(data: ReportData) -> Markup | None:
     return section("quotes", "New listings, priced", lead, cards)
 
 
+def chapters_section(data: ReportData) -> Markup | None:
+    """Return what was decided with the prices, chapter by chapter, or nothing when nothing was."""
+    if not data.chapters:
+        return None
+    parts: list[Node] = []
+    for chapter in data.chapters:
+        parts += [
+            element("h3", chapter.title),
+            element("pre", f"$ {chapter.command}"),
+            [element("p", line, class_="told") for line in chapter.said],
+            element("p", element("a", "The whole page", href=chapter.page)) if chapter.page else None,
+            element("div", chapter.figures, class_="figures") if chapter.figures else None,
+        ]
+    lead = (
+        "What follows from prices and sales: each command can be run as it stands, or on files of your own."
+    )
+    return section("chapters", "What the shop does with it", lead, element("div", parts, class_="story"))
+
+
 def data_section(data: DataReport | None) -> Markup | None:
     """Return what was read, rejected, left out and split."""
     if data is None:

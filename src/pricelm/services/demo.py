@@ -1,11 +1,11 @@
-"""The demo: the main job on an embedded shop, from listings to quotes; trained once, then at hand."""
+"""The demo: an embedded shop, from listings to quotes and on to decisions; done once, then at hand."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from pricelm.catalog.shops import Shop, load_shop
 from pricelm.core.errors import BundleError
 from pricelm.core.nouns import Quote
 from pricelm.core.protocols import Progress, Silence
-from pricelm.evaluation.report_data import QuotedListing
+from pricelm.evaluation.report_data import QuotedListing, ReportChapter
 from pricelm.models.bundle import load_model
 from pricelm.models.price_model import PriceModel
 from pricelm.services.outputs import replaced_file
 from pricelm.services.quoting import quote_listings
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import publish_report, quoted, report_data
+from pricelm.services.story import CHAPTERS, FOLDER, story_at_hand, story_document, tell_story
+from pricelm.services.story_chapters import Chapter
 from pricelm.services.training import (
     TrainingOptions,
     check_place,
@@ -84,6 +86,8 @@ class DemoResult:
         Rows that could not be used.
     seconds : float
         Time of everything.
+    chapters : list of Chapter
+        What the shop does with it.
     """
 
     about: str
@@ -94,6 +98,7 @@ class DemoResult:
     report: Path
     rejected: Path | None
     seconds: float
+    chapters: list[Chapter] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values."""
@@ -105,12 +110,13 @@ class DemoResult:
             "model": str(self.bundle),
             "report": str(self.report),
             "rejected": str(self.rejected) if self.rejected else None,
+            "story": story_document(self.chapters),
             "seconds": round(self.seconds, 1),
         }
 
 
 def run_demo(request: DemoRequest, progress: Progress = Silence()) -> DemoResult:
-    """Train on an embedded shop unless that was done before, and price three new products.
+    """Train on an embedded shop, price three new products and decide, unless that was done before.
 
     Parameters
     ----------
@@ -142,23 +148,24 @@ def run_demo(request: DemoRequest, progress: Progress = Silence()) -> DemoResult
         preset=request.preset, currency=shop.currency, test_share=_TEST_SHARE, seed=request.seed
     )
     marks = _marks(request, shop)
-    model = None if request.retrain else _at_hand(request.out, marks, progress)
-    trained = model is None
-    if model is None:
-        model, quotes = _train(request, shop, options, marks, progress)
+    known = None if request.retrain else _at_hand(request.out, marks, progress)
+    if known is None:
+        model, quotes, chapters = _train(request, shop, options, marks, progress)
     else:
+        model, chapters = known
         progress.start("pricing three new products", 0)
         quotes = quote_listings(model, shop.new_listings, comparables=_COMPARABLES)
     rejected = request.out / "rejected.csv"
     return DemoResult(
         shop.about,
-        trained,
+        known is None,
         model.metrics_,
         quoted(shop.new_listings, model, quotes),
         _bundle(request.out),
         _report(request.out),
         rejected if rejected.exists() else None,
         time.monotonic() - started,
+        chapters,
     )
 
 
@@ -187,27 +194,30 @@ def _marks(request: DemoRequest, shop: Shop) -> dict[str, Any]:
         "rows": len(shop.listings),
         "preset": request.preset,
         "seed": request.seed,
+        "chapters": list(CHAPTERS),
         "pricelm": pricelm.__version__,
     }
 
 
-def _at_hand(out: Path, marks: Mapping[str, Any], progress: Progress) -> PriceModel | None:
-    """Return the model of an earlier run with the same options, or None."""
+def _at_hand(
+    out: Path, marks: Mapping[str, Any], progress: Progress
+) -> tuple[PriceModel, list[Chapter]] | None:
+    """Return the model and story of an earlier run with the same options, or None."""
     try:
         if json.loads((out / "demo.json").read_text(encoding="utf-8")) != marks or not _report(out).is_file():
             return None
         progress.start("loading the trained model", 0)
-        return load_model(_bundle(out))
-    except (OSError, ValueError):
-        return None
+        return load_model(_bundle(out)), story_at_hand(out)
     except BundleError as error:
         progress.say(f"training again: {error}")
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _train(
     request: DemoRequest, shop: Shop, options: TrainingOptions, marks: Mapping[str, Any], progress: Progress
-) -> tuple[PriceModel, list[Quote]]:
+) -> tuple[PriceModel, list[Quote], list[Chapter]]:
     out, run_dir = request.out, run_folder(_bundle(request.out))
     check_place(_bundle(out))
     with RejectedRows(_bundle(out)) as rejected:
@@ -221,14 +231,21 @@ def _train(
     quotes = quote_listings(done.model, shop.new_listings, comparables=_COMPARABLES)
     assert done.evaluation is not None
     shown = quoted(shop.new_listings, done.model, quotes)
-    title = f"The {request.shop} shop"
-    page = report_data(title, done.model, done.evaluation, done.data, run_dir, about=shop.about, quotes=shown)
+    chapters = tell_story(shop, out, model=_bundle(out), seed=request.seed, progress=progress)
+    told = [
+        ReportChapter(
+            one.title, one.command, one.said, one.figures, f"{FOLDER}/{one.page}" if one.page else ""
+        )
+        for one in chapters
+    ]
+    more = {"about": shop.about, "quotes": shown, "chapters": told}
+    page = report_data(f"The {request.shop} shop", done.model, done.evaluation, done.data, run_dir, **more)
     publish_report(_report(out), page)
     # last, because it says that everything else is there
     with replaced_file(out / "demo.json") as draft:
         draft.write_text(json.dumps(marks, indent=1), encoding="utf-8")
     drop_checkpoints(run_dir)
-    return done.model, quotes
+    return done.model, quotes, chapters
 
 
 def _numbered(listings: pd.DataFrame) -> pd.DataFrame:

@@ -169,7 +169,8 @@ def read_price_path(source: Path, currency: str = "") -> pd.DataFrame:
     Parameters
     ----------
     source : pathlib.Path
-        Table with the columns sku and price, and optionally store, date and currency.
+        Table with the columns sku and price, and optionally store, date and currency; of a plan of `pricelm
+        optimize` the proposed prices count.
     currency : str
         Of the sales; prices in another one are refused.
 
@@ -185,7 +186,8 @@ def read_price_path(source: Path, currency: str = "") -> pd.DataFrame:
     """
     frame = read_listings(source)
     named = {normalized_name(str(column)): column for column in frame.columns}
-    missing = [role for role in _PATH_ROLES[:2] if role not in named]
+    named["price"] = named.get("proposed_price", named.get("price", ""))
+    missing = [role for role in _PATH_ROLES[:2] if not named.get(role)]
     if missing:
         raise DataError(
             f"{source}: expected a column {missing[0]!r} of coming prices, got "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from pricelm.decisions.promotion import (
     measure_promotions,
     plan_calendar,
 )
+from pricelm.decisions.promotion.page import promotion_page
 from pricelm.services.outputs import replaced_file
 from pricelm.services.price_files import price_format, write_frame
 from pricelm.services.rejections import RejectedRows
+from pricelm.services.reporting import now_text
 
 _FIRST_MONDAY = pd.Timestamp("1970-01-05")
 
@@ -53,6 +56,8 @@ class PromoteRequest:
         What the next campaigns are like.
     config : PromotionConfig
         How the past ones are measured.
+    report : pathlib.Path, optional
+        HTML page to write.
     """
 
     sales: str | Path
@@ -62,6 +67,7 @@ class PromoteRequest:
     limits: CalendarLimits | None = None
     next_campaigns: CandidateConfig = field(default_factory=CandidateConfig)
     config: PromotionConfig = field(default_factory=PromotionConfig)
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,14 @@ class PromoteResult:
         The next ones.
     calendar_rows : list of dict
         The calendar with dates.
+    first_week : datetime.date
+        Monday of the first week of the calendar.
+    currency : str
+        ISO code, or ``""``.
     out, document : pathlib.Path
         The table, and everything in JSON.
+    report : pathlib.Path or None
+        The page.
     rejected : pathlib.Path or None
         Rows that could not be used.
     rejected_counts : dict of str to int
@@ -89,8 +101,11 @@ class PromoteResult:
     study: PromotionStudy
     calendar: Calendar | None
     calendar_rows: list[dict[str, Any]]
+    first_week: date
+    currency: str
     out: Path
     document: Path
+    report: Path | None
     rejected: Path | None
     rejected_counts: dict[str, int]
     warnings: list[str]
@@ -102,6 +117,7 @@ class PromoteResult:
         return {
             "out": str(self.out),
             "document": str(self.document),
+            "report": str(self.report) if self.report else None,
             "campaigns": [one.row() for one in self.study.effects],
             "placebo_coverage": self.study.placebo_coverage,
             "settings": asdict(self.study.config),
@@ -139,7 +155,8 @@ def plan_promotions(request: PromoteRequest, progress: Progress = Silence()) -> 
     """
     price_format(request.out)
     document = request.out.with_suffix(".json")
-    if Path(str(request.sales)).resolve() in (request.out.resolve(), document.resolve()):
+    outputs = [request.out, document, *([request.report] if request.report else [])]
+    if Path(str(request.sales)).resolve() in [path.resolve() for path in outputs]:
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
     progress.start("reading sales", 0)
     with RejectedRows(request.out) as rejected:
@@ -156,13 +173,18 @@ def plan_promotions(request: PromoteRequest, progress: Progress = Silence()) -> 
             study,
             calendar,
             _calendar_rows(calendar, panel),
+            date.fromisoformat(week_date(int(panel.rows["period"].max()) + 1)),
+            panel.currency,
             request.out,
             document,
+            request.report,
             rejected.path if rejected.counts else None,
             dict(rejected.counts),
             checked.warnings,
         )
         _write(result)
+        if request.report is not None:
+            _write_page(request, result)
     return result
 
 
@@ -198,3 +220,20 @@ def _write(result: PromoteResult) -> None:
         draft.write_text(
             json.dumps(stored, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
+
+
+def _write_page(request: PromoteRequest, result: PromoteResult) -> None:
+    planned = None
+    if result.calendar is not None and request.limits is not None:
+        planned = (result.calendar, request.limits, result.first_week)
+    page = promotion_page(
+        result.study,
+        planned,
+        Path(str(request.sales)).name,
+        now_text(),
+        currency=result.currency,
+        week_date=week_date,
+    )
+    assert request.report is not None
+    with replaced_file(request.report) as draft:
+        draft.write_text(page, encoding="utf-8")

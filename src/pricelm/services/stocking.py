@@ -57,6 +57,8 @@ class StockRequest:
     noise : float, default 0.3
         Deviation of the units of a period as a share of their mean, beyond the chance of single customers,
         where ``deviation`` is not given.
+    prices : pathlib.Path, optional
+        Table of prices that `pricelm optimize` wrote: its proposed prices are the chosen ones.
     forecast : pathlib.Path, optional
         Forecast in JSON: units and deviation at the prices it was made for are taken from it; not with
         ``demand``.
@@ -72,6 +74,7 @@ class StockRequest:
     review_days: float = 7.0
     holding_rate: float = 0.25
     noise: float = 0.3
+    prices: Path | None = None
     forecast: Path | None = None
 
 
@@ -147,6 +150,8 @@ def plan_orders(request: StockRequest, progress: Progress = Silence()) -> StockR
         raise ConfigError("expected units from --demand or from --forecast, got both. Leave one out")
     progress.start("planning stock", 0)
     table = _table(read_listings(request.products, query=request.query), request.columns)
+    if request.prices is not None:
+        table = _with_prices(table, request.prices)
     if request.demand:
         sources = _Sources(DemandModel.load(request.demand))
     else:
@@ -185,6 +190,19 @@ def _table(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
         # an empty cell is a default; a word where a number should be is not
         table[role] = np.where(empty & (role in _ZEROS), 0.0, values)
     return table
+
+
+def _with_prices(table: pd.DataFrame, source: Path) -> pd.DataFrame:
+    """Take the proposed price of every product that the plan knows."""
+    plan = read_listings(source)
+    if not {"sku", "proposed_price"} <= set(plan.columns):
+        raise DataError(
+            f"{source}: expected the columns sku and proposed_price, as `pricelm optimize` writes them, got "
+            f"{', '.join(map(str, plan.columns[:30]))}"
+        )
+    known = dict(zip(plan["sku"].astype(str).str.strip(), to_numbers(plan["proposed_price"]), strict=True))
+    proposed = table["sku"].map(known)
+    return table.assign(price=proposed.where(proposed.notna(), table["price"]))
 
 
 def _plans(table: pd.DataFrame, request: StockRequest, sources: _Sources) -> list[StockPlan]:

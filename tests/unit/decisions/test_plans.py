@@ -205,7 +205,7 @@ def test_the_page_escapes_what_a_shop_wrote() -> None:
     made = plan(frame, '- {id: "<b>", kind: maximum_step, up: 0.05}')
     page = plan_page(made, "<i>", "now", efficient_frontier(made.assortment))
     assert "<script>" not in page and "&lt;script&gt;0" in page and "<b>&" not in page
-    assert page.count("<svg") == 7 and "Efficient frontier" in page
+    assert page.count("<svg") == 13 and "demand and cost" in page and "Efficient frontier" in page
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,5 @@ def test_the_service_reads_a_whole_path(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("SKU,Price,Store\na,$3.50,s\nb,4,\n")
     found = forecasting.read_price_path(tmp_path / "p.csv", "USD")
     assert found["price"].tolist() == [3.5, 4.0] and found["store"].tolist() == ["s", ""]
+    (tmp_path / "plan.csv").write_text("sku,price,proposed_price\na,4,3.80\n")
+    assert read_price_path(tmp_path / "plan.csv")["price"].tolist() == [3.8]

@@ -39,13 +39,11 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
         A whole HTML document; what a shop wrote is escaped.
     """
     period = _PERIODS.get(round(model.period_days), "month")
-    drawn = [one for one in model.estimates if one.curve is not None]
-    drawn.sort(key=lambda one: -one.curve.reference_units * one.curve.reference_price)  # type: ignore[union-attr]
     rungs = Counter(one.rung for one in model.estimates)
     headline = ", ".join(f"{count:,} by {rung}" for rung, count in rungs.most_common() if rung != "none")
     refused = f" Refused: {rungs['none']:,}." if rungs["none"] else ""
     facts = [f"{len(model.estimates):,} products", model.currency, created_at]
-    charts = [_chart(number, one, period, model.currency) for number, one in enumerate(drawn[:_MOST_CHARTS])]
+    charts = demand_figures(model)
     return html_page(
         f"{title}: demand",
         element(
@@ -80,6 +78,14 @@ def demand_page(model: DemandModel, title: str, created_at: str) -> str:
         ),
         style=_STYLE,
     )
+
+
+def demand_figures(model: DemandModel, most: int = _MOST_CHARTS) -> list[Markup]:
+    """Return the demand curves of the products that earn most, with the curves that the data allows."""
+    period = _PERIODS.get(round(model.period_days), "month")
+    drawn = [one for one in model.estimates if one.curve is not None]
+    drawn.sort(key=lambda one: -one.curve.reference_units * one.curve.reference_price)  # type: ignore[union-attr]
+    return [_chart(number, one, period, model.currency) for number, one in enumerate(drawn[:most])]
 
 
 def _chart(number: int, estimate: DemandEstimate, period: str, currency: str) -> Markup:
@@ -150,7 +156,7 @@ def _table(model: DemandModel, period: str) -> Markup:
     left = len(model.estimates) - len(lines)
     head = element("thead", element("tr", [element("th", name, scope="col") for name in heads]))
     more = element("p", f"{left:,} more products are in the table and the JSON file.") if left else None
-    return element("div", element("table", head, element("tbody", lines)), more)
+    return element("div", element("table", head, element("tbody", lines), class_="wide"), more)
 
 
 def _interval(estimate: DemandEstimate) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pricelm.decisions.charts import cover_chart, figure
 from pricelm.decisions.inventory.plan import StockPlan
 from pricelm.evaluation.markup import Markup, element, user_text
 from pricelm.evaluation.report import html_page
@@ -34,6 +35,7 @@ def stock_page(plans: Sequence[StockPlan], title: str, created_at: str) -> str:
     facts = [f"{len(plans):,} products", created_at]
     urgent = sorted(plans, key=lambda plan: (not plan.order_now, -(plan.shortage_risk or 0.0)))
     headline = f"{ordered:,} to order now, {refused:,} refused." if refused else f"{ordered:,} to order now."
+    charts = stock_figures(urgent)
     return html_page(
         f"{title}: stock",
         element(
@@ -49,12 +51,30 @@ def stock_page(plans: Sequence[StockPlan], title: str, created_at: str) -> str:
         ),
         element(
             "main",
+            element(
+                "section", element("h2", "How long stocks last"), element("div", charts, class_="figures")
+            )
+            if charts
+            else None,
             element("section", element("h2", "What to order, the most urgent first"), _table(urgent)),
             id="main",
         ),
         element("footer", element("p", "Made by pricelm. The numbers are explained in docs/stock.md.")),
         style=_STYLE,
     )
+
+
+def stock_figures(plans: Sequence[StockPlan]) -> list[Markup]:
+    """Return the chart of how long stocks last, in the order of the plans; none where nothing is known."""
+    rows = [
+        (one.sku, one.cover_days, f"order {one.order_units:,.0f}" if one.order_now else "", one.order_now)
+        for one in plans
+        if one.cover_days is not None
+    ]
+    if not rows:
+        return []
+    text = "Days until the stock on hand is sold at the expected rate; red ones are to be ordered now."
+    return [figure("The most urgent", cover_chart(rows), text)]
 
 
 def _table(plans: Sequence[StockPlan]) -> Markup:
@@ -75,4 +95,4 @@ def _table(plans: Sequence[StockPlan]) -> Markup:
     left = len(plans) - len(lines)
     head = element("thead", element("tr", [element("th", name, scope="col") for name in heads]))
     more = element("p", f"{left:,} more products are in the table.") if left else None
-    return element("div", element("table", head, element("tbody", lines)), more)
+    return element("div", element("table", head, element("tbody", lines), class_="wide"), more)

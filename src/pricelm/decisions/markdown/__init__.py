@@ -4,5 +4,14 @@ Demand and stock in, a policy out: nothing here reads a file.
 """
 
 from pricelm.decisions.markdown.programme import MarkdownPlan, MarkdownProduct, plan_markdown
+from pricelm.decisions.markdown.schedule import ExitProduct, Schedule, ScheduleConfig, markdown_schedule
 
-__all__ = ["MarkdownPlan", "MarkdownProduct", "plan_markdown"]
+__all__ = [
+    "ExitProduct",
+    "MarkdownPlan",
+    "MarkdownProduct",
+    "Schedule",
+    "ScheduleConfig",
+    "markdown_schedule",
+    "plan_markdown",
+]

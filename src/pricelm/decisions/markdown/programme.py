@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+from scipy.linalg import toeplitz
 
 from pricelm.core.errors import DataError, LimitError
 
@@ -160,7 +161,7 @@ def plan_markdown(product: MarkdownProduct) -> MarkdownPlan:
     >>> plan.revenue, plan.usual_prices
     (44.0, [10.0, 6.0])
     """
-    demand = _chances(product)
+    demand = _moves(product)
     free = _solve(product, demand, 0.0)
     best = _walk(product, demand, free)
     if best.sell_through >= product.sell_through - 1e-12:
@@ -183,27 +184,37 @@ def plan_markdown(product: MarkdownProduct) -> MarkdownPlan:
     return MarkdownPlan(**{**vars(found), "sell_through_cost": best.revenue - found.revenue})
 
 
-def _chances(product: MarkdownProduct) -> np.ndarray:
-    """Probability that x units are asked for, by period and price; the last is "or more"."""
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """Probability of stock left by stock before, for every period and price; equal demand shares a matrix."""
+
+    matrices: list[np.ndarray]
+    which: np.ndarray
+
+    def at(self, period: int, step: int) -> np.ndarray:
+        """Return the matrix of a period and step, shape (stock + 1, stock + 1)."""
+        return self.matrices[self.which[period, step]]
+
+
+def _moves(product: MarkdownProduct) -> _Moves:
+    rates, which = np.unique(product.units, return_inverse=True)
+    return _Moves([_matrix(rate, product) for rate in rates], which.reshape(product.units.shape))
+
+
+def _matrix(rate: float, product: MarkdownProduct) -> np.ndarray:
     counts = np.arange(product.stock + 1)
     if product.certain:
-        asked = np.minimum(np.rint(product.units), product.stock)
-        return (counts == asked[..., None]).astype(np.float64)
-    chances = stats.poisson.pmf(counts, product.units[..., None])
-    chances[..., -1] = stats.poisson.sf(product.stock - 1, product.units)
-    return np.asarray(chances)
-
-
-def _moves(chance: np.ndarray, stock: int) -> np.ndarray:
-    """Probability of stock left by stock before, shape (stock + 1, stock + 1)."""
-    moves = np.zeros((stock + 1, stock + 1))
-    for before in range(stock + 1):
-        moves[before, 1 : before + 1] = chance[:before][::-1]
-        moves[before, 0] = chance[before:].sum()
+        chance = (counts == min(np.rint(rate), product.stock)).astype(np.float64)
+    else:
+        chance = stats.poisson.pmf(counts, rate)
+        chance[-1] = stats.poisson.sf(product.stock - 1, rate)
+    moves = np.asarray(toeplitz(chance, np.zeros(len(counts))))
+    # whatever is asked for beyond the stock leaves none
+    moves[:, 0] = chance[::-1].cumsum()[::-1]
     return moves
 
 
-def _solve(product: MarkdownProduct, demand: np.ndarray, worth: float) -> np.ndarray:
+def _solve(product: MarkdownProduct, demand: _Moves, worth: float) -> np.ndarray:
     """Best steps when every unit sold is worth so much more than its price."""
     n_periods, n_prices = product.units.shape
     left = np.arange(product.stock + 1)
@@ -212,7 +223,7 @@ def _solve(product: MarkdownProduct, demand: np.ndarray, worth: float) -> np.nda
     for period in range(n_periods - 1, -1, -1):
         value = np.empty_like(after)
         for step, price in enumerate(product.prices):
-            moves = _moves(demand[period, step], product.stock)
+            moves = demand.at(period, step)
             value[step] = (price + worth) * (left - moves @ left) + moves @ after[step]
         for before in range(n_prices):
             # of equal prices the higher one: a markdown cannot be taken back
@@ -223,7 +234,7 @@ def _solve(product: MarkdownProduct, demand: np.ndarray, worth: float) -> np.nda
     return steps
 
 
-def _walk(product: MarkdownProduct, demand: np.ndarray, steps: np.ndarray) -> MarkdownPlan:
+def _walk(product: MarkdownProduct, demand: _Moves, steps: np.ndarray) -> MarkdownPlan:
     """Follow a policy: exact expectations over all ways that sales may run."""
     revenue, left_over = map(float, _expectations(product, demand, steps))
     held, _ = _expectations(product, demand, np.zeros_like(steps))
@@ -237,7 +248,7 @@ def _walk(product: MarkdownProduct, demand: np.ndarray, steps: np.ndarray) -> Ma
     return MarkdownPlan(steps, product.prices, product.stock, revenue, share, prices, lefts, held)
 
 
-def _expectations(product: MarkdownProduct, demand: np.ndarray, steps: np.ndarray) -> tuple[float, float]:
+def _expectations(product: MarkdownProduct, demand: _Moves, steps: np.ndarray) -> tuple[float, float]:
     n_periods, n_prices = product.units.shape
     left = np.arange(product.stock + 1)
     now = np.zeros((n_prices, product.stock + 1))
@@ -248,7 +259,7 @@ def _expectations(product: MarkdownProduct, demand: np.ndarray, steps: np.ndarra
         for step, price in enumerate(product.prices):
             here = np.where(steps[period] == step, now, 0.0).sum(axis=0)
             if here.any():
-                moves = _moves(demand[period, step], product.stock)
+                moves = demand.at(period, step)
                 revenue += price * float(here @ (left - moves @ left))
                 later[step] = here @ moves
         now = later

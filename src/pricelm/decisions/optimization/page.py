@@ -8,17 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from pricelm.core.nouns import Recommendation
+from pricelm.decisions.charts import (
+    PriceCurve,
+    figure,
+    frontier_chart,
+    profit_chart,
+    waterfall_chart,
+)
 from pricelm.decisions.optimization.frontier import FrontierPoint
 from pricelm.decisions.optimization.intervals import reduced_values
+from pricelm.decisions.optimization.price_steps import price_steps
 from pricelm.decisions.optimization.propose import PricePlan
-from pricelm.evaluation.axes import Scale, padded
-from pricelm.evaluation.charts import BOTTOM, LEFT, RIGHT, TOP, axes_of, dot, svg
-from pricelm.evaluation.markup import Markup, Node, element, user_text
+from pricelm.evaluation.markup import Markup, Node, element, fragment, user_text
 from pricelm.evaluation.report import html_page
 from pricelm.evaluation.tables import Column, data_table
 from pricelm.evaluation.wording import price_text, signed_price_text
 
-_MOST_CHARTS = 12
+_MOST_CHARTS = 8
 _MOST_LINES = 500
 _ACTIONS = ("raise", "lower", "hold", "test first", "review")
 
@@ -52,12 +58,7 @@ def plan_page(
     """
     currency = plan.assortment.facts.currency
     facts = [f"{len(plan.recommendations):,} products", currency, created_at]
-    moved = [number for number, one in enumerate(plan.recommendations) if one.action != "hold"]
-    moved.sort(key=lambda number: -abs(plan.recommendations[number].gain))
-    reduced = reduced_values(plan.assortment.problem, plan.solution)
-    charts: list[Node] = [_price_chart(plan, row, reduced) for row in moved[:_MOST_CHARTS]]
-    if len(frontier) > 1:
-        charts.insert(0, _frontier_chart(plan, frontier, against))
+    charts = plan_figures(plan, frontier, against)
     masthead = [element("b", "pricelm"), [element("span", fact) for fact in facts if fact]]
     return html_page(
         f"{title}: prices",
@@ -78,8 +79,11 @@ def plan_page(
                     "p",
                     "The objective a period, judged with its risk, against the price, all other prices as "
                     "proposed. The band holds the prices that are nearly as good and keep the rules; red "
-                    "ones break a rule or are not sure enough to earn more; the ring is the current price, "
-                    "the dot the proposed one.",
+                    "ones break a rule or are not sure enough to earn more; dashed lines are where "
+                    "rules end; "
+                    "the ring is the current price, the dot the proposed one. Below, what moved the "
+                    "price: demand and cost alone, "
+                    "then each rule, the most important first.",
                     class_="lead",
                 ),
                 element("div", charts, class_="figures"),
@@ -91,6 +95,32 @@ def plan_page(
         ),
         element("footer", element("p", "Made by pricelm. docs/decisions.md says what each number means.")),
     )
+
+
+def plan_figures(
+    plan: PricePlan,
+    frontier: Sequence[FrontierPoint] = (),
+    against: str = "revenue",
+    most: int = _MOST_CHARTS,
+) -> list[Markup]:
+    """Return the charts of a plan: the frontier, then the price curves and waterfalls of the largest gains.
+
+    Parameters
+    ----------
+    plan : PricePlan
+        A plan that is not infeasible.
+    frontier : sequence of FrontierPoint, optional
+        Efficient plans; drawn when there are two or more.
+    against : str, default "revenue"
+        What margin is weighed against in them.
+    most : int, default 8
+        Products to draw.
+    """
+    moved = [number for number, one in enumerate(plan.recommendations) if one.action != "hold"]
+    moved.sort(key=lambda number: -abs(plan.recommendations[number].gain))
+    reduced = reduced_values(plan.assortment.problem, plan.solution)
+    figures = [_frontier_figure(plan, frontier, against)] if len(frontier) > 1 else []
+    return figures + [_price_figure(plan, row, reduced) for row in moved[:most]]
 
 
 def _headline(plan: PricePlan, currency: str) -> str:
@@ -140,69 +170,59 @@ def _rules_section(plan: PricePlan, currency: str) -> Markup | None:
         Column("Detail"),
         Column("Costs a period", "number"),
     ]
-    table = data_table("What the rules cost: the best plan without one, less the best plan", columns, rows)
+    table = data_table(
+        "What the rules cost: the best plan without one, less the best plan", columns, rows, class_="wide"
+    )
     return element("section", element("h2", "Rules"), table)
 
 
-def _price_chart(plan: PricePlan, row: int, reduced: np.ndarray) -> Markup:
+def _price_figure(plan: PricePlan, row: int, reduced: np.ndarray) -> Markup:
     one, problem = plan.recommendations[row], plan.assortment.problem
-    fresh = plan.assortment.grid.fresh[row]
     prices = problem.prices[row]
     worth = problem.value[row] - plan.solution.multipliers @ problem.usage[:, row]
     worth = np.where(np.isfinite(reduced[row]), reduced[row], worth)
-    shown = fresh & np.isfinite(worth)
-    broken = shown & ~np.isfinite(reduced[row])
-    x = Scale(*padded(prices[shown], 0.04), LEFT, RIGHT)
-    y = Scale(*padded(worth[shown], 0.08), BOTTOM, TOP)
-    current = int(plan.assortment.grid.current[row])
-    proposed = int(plan.choice[row])
-    low, high = x.place(one.price_low), x.place(one.price_high)
-    wide = max(high - low, 2.0)
-    band = f"{low:.1f},{BOTTOM} {low + wide:.1f},{BOTTOM} {low + wide:.1f},{TOP} {low:.1f},{TOP}"
-    corners = " ".join(
-        f"{x.place(float(price)):.1f},{y.place(float(value)):.1f}"
-        for price, value in zip(prices[shown], worth[shown], strict=True)
+    shown = plan.assortment.grid.fresh[row] & np.isfinite(worth)
+    current, proposed = int(plan.assortment.grid.current[row]), int(plan.choice[row])
+    curve = PriceCurve(
+        prices[shown],
+        worth[shown],
+        np.isfinite(reduced[row])[shown],
+        one.price_low,
+        one.price_high,
+        (float(prices[current]), float(worth[current])),
+        (float(prices[proposed]), float(worth[proposed])),
+        _limits(plan, row),
     )
-    marks = [
-        dot(x.place(float(prices[at])), y.place(float(worth[at])), "knot bad")
-        for at in np.flatnonzero(broken)
-    ]
     title = f"{one.sku}: {one.current_price:,.2f} to {one.proposed_price:,.2f}"
-    drawing = svg(
-        f"price-{row}",
-        title,
-        one.rationale,
-        axes_of(x, y, f"price {one.currency}".strip(), "earned a period"),
-        element("polygon", points=band, class_="band"),
-        element("polyline", points=corners, class_="line held"),
-        marks,
-        dot(x.place(float(prices[current])), y.place(float(worth[current])), "knot best", 5.0),
-        dot(x.place(float(prices[proposed])), y.place(float(worth[proposed])), "knot", 5.0),
-    )
-    heading = element("h3", user_text(one.sku), f" {one.action}: ", f"{one.proposed_price:,.2f}")
-    return element("figure", heading, drawing, element("figcaption", user_text(one.rationale)))
+    drawing = profit_chart(f"price-{row}", title, one.rationale, curve, one.currency)
+    heading = [user_text(one.sku), f" {one.action}: ", f"{one.proposed_price:,.2f}"]
+    steps = [(step.cause, step.price) for step in price_steps(plan, row)]
+    below = waterfall_chart(f"steps-{row}", f"{one.sku}: what moved the price", steps, one.currency)
+    return figure(heading, fragment(drawing, below), user_text(one.rationale))
 
 
-def _frontier_chart(plan: PricePlan, points: Sequence[FrontierPoint], against: str) -> Markup:
-    across = np.array([getattr(point, against) for point in points])
-    up = np.array([point.margin for point in points])
-    now = plan.totals["current"]
-    x = Scale(*padded(np.append(across, now[against]), 0.06), LEFT, RIGHT)
-    y = Scale(*padded(np.append(up, now["margin"]), 0.08), BOTTOM, TOP)
-    corners = " ".join(
-        f"{x.place(float(a)):.1f},{y.place(float(b)):.1f}" for a, b in zip(across, up, strict=True)
+def _limits(plan: PricePlan, row: int) -> list[tuple[float, str]]:
+    facts = plan.assortment.facts.take(np.array([row]))
+    found = []
+    for rule in plan.assortment.book.price_rules:
+        low, high = (float(end[0]) for end in rule.bounds(facts))
+        found += [(end, rule.id) for end in (low, high) if 0 < end < np.inf]
+    return found
+
+
+def _frontier_figure(plan: PricePlan, points: Sequence[FrontierPoint], against: str) -> Markup:
+    now, then = plan.totals["current"], plan.totals["proposed"]
+    drawing = frontier_chart(
+        [(getattr(point, against), point.margin) for point in points],
+        (against, "margin"),
+        [(now[against], now["margin"], "today"), (then[against], then["margin"], "proposed")],
     )
-    drawing = svg(
-        "frontier",
-        f"Margin against {against}",
-        f"{len(points)} efficient plans; the ring is today.",
-        axes_of(x, y, f"{against} a period", "margin a period"),
-        element("polyline", points=corners, class_="line held"),
-        [dot(x.place(float(a)), y.place(float(b)), "knot") for a, b in zip(across, up, strict=True)],
-        dot(x.place(now[against]), y.place(now["margin"]), "knot best", 5.0),
+    text = (
+        f"Plans of which none earns more margin without less {against}, risk left aside. The proposed "
+        f"one minds "
+        "its risk and may lie below."
     )
-    text = f"Plans of which none earns more margin without less {against}. The ring is today."
-    return element("figure", element("h3", "Efficient frontier"), drawing, element("figcaption", text))
+    return figure("Efficient frontier", drawing, text)
 
 
 def _table(plan: PricePlan, currency: str) -> Markup:
@@ -214,7 +234,7 @@ def _table(plan: PricePlan, currency: str) -> Markup:
         *(Column(title, "number") for title in titles),
         Column("Why"),
     ]
-    table = data_table("Proposed prices", columns, rows)
+    table = data_table("Proposed prices", columns, rows, class_="wide")
     left = len(plan.recommendations) - len(rows)
     more = element("p", f"{left:,} more products are in the table and the JSON file.") if left else None
     return element("div", table, more)
