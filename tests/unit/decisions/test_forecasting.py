@@ -44,14 +44,14 @@ def steady(n_weeks: int = 40, skus: str = "ab", seed: int = 0) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def known_demand(skus: str = "ab") -> DemandModel:
+def known_demand(skus: str = "ab", elasticity: float = ELASTICITY, error: float = 0.1) -> DemandModel:
     badge = Confounding("not tested")
     estimates = []
     for sku in skus:
-        curve = ElasticityCurve(sku, 4.0, 48.0, ELASTICITY, 0.1, 0.05, 3.0, 4.4)
+        curve = ElasticityCurve(sku, 4.0, 48.0, elasticity, error, 0.05, 3.0, 4.4)
         estimates.append(
             DemandEstimate(
-                sku, "tea", "instruments", "", curve, -2.2, -1.8, 0.9, badge, own_estimate=ELASTICITY
+                sku, "tea", "instruments", "", curve, -2.2, -1.8, 0.9, badge, own_estimate=elasticity
             )
         )
     return DemandModel(estimates)
@@ -84,14 +84,30 @@ def test_categories_are_the_sum_of_their_products(made: SalesForecast) -> None:
 
 
 def test_a_lower_price_sells_what_the_demand_ladder_says(made: SalesForecast) -> None:
-    lower = forecast(checked(steady()), QUICK, path(price=3.6), known_demand())
+    lower = forecast(checked(steady()), QUICK, path(price=3.6), known_demand(error=1.0))
     ratio = np.array(lower.series[0].units) / np.array(made.series[0].units)
     assert np.allclose(ratio, 0.9**ELASTICITY, atol=1e-4)
     assert lower.series[2].units == pytest.approx(made.series[2].units)  # the other product keeps its price
     reach = np.array([np.subtract(one.series[0].high, one.series[0].units) for one in (made, lower)])
-    assert (
-        reach[1] > reach[0] * np.sqrt(ratio)
-    ).all()  # more than more units alone: the elasticity is unsure
+    doubt = 1.645 * np.abs(np.log(0.9)) * np.array(lower.series[0].units)  # one elasticity more or less
+    assert np.allclose(reach[1], np.hypot(reach[0] * np.sqrt(ratio), doubt), rtol=1e-3)
+
+
+def test_a_demand_that_would_rise_with_the_price_counts_as_none() -> None:
+    cheap, dear = (
+        forecast(checked(steady()), QUICK, path(price=price), known_demand(elasticity=1.0)).series[0]
+        for price in (3.2, 4.2)
+    )
+    assert cheap.units == dear.units and cheap.elasticity == 0 and "wrong sign" in cheap.note
+
+
+def test_weeks_at_a_low_price_do_not_raise_the_baseline() -> None:
+    sales = steady()
+    low = sales["date"] < "2024-07-01"
+    sales["units"] = np.where(low, np.round(40 * 0.8**ELASTICITY), 40.0)
+    sales["price"] = np.where(low, 3.2, 4.0)
+    one = forecast(checked(sales), QUICK, demand=known_demand()).series[0]
+    assert np.mean(one.baseline_units) == pytest.approx(40, rel=0.02)
 
 
 def test_a_price_may_be_stated_for_one_store_and_one_week(made: SalesForecast) -> None:
