@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from pricelm.core.protocols import Silence
 from tests.generated_listings import ROLE_NAMES, listings_frame
+from tests.postgres import PostgresServer
 
 TINY_WORDS = (
     "red green blue old new small large wooden cup lamp chair sofa table wine cheese apple box of and for "
@@ -105,3 +107,24 @@ def fast_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "listings.csv", folder / "model", roles=dict(ROLE_NAMES), options=options
     )
     return train_model(request).bundle
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test run."""
+    # not below pytest's own folder, which every start of pytest closes to the user that the server runs as
+    with tempfile.TemporaryDirectory(prefix="pricelm-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder) / "data")
+        yield server
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of an empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    yield server.new_database()
+    server.take_back()

@@ -12,7 +12,9 @@ from pricelm.core.errors import (
     BundleError,
     ConfigError,
     DataError,
+    DeliveryError,
     MissingExtraError,
+    NotAllowedError,
     OutputError,
     Overloaded,
     StoreError,
@@ -32,6 +34,7 @@ class ExitCode(IntEnum):
     RESOURCES = 6
     STORE = 7
     RULES = 8
+    DELIVERY = 9
     INTERRUPTED = 130
 
 
@@ -43,8 +46,9 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a saved model or a pretrained model cannot be loaded or written",
     ExitCode.MISSING_EXTRA: "an optional part of pricelm is not installed",
     ExitCode.RESOURCES: "not enough disk or memory",
-    ExitCode.STORE: "the store of keys and model versions cannot be used",
+    ExitCode.STORE: "the store cannot be used, or what it holds was changed",
     ExitCode.RULES: "no prices keep the rules, or the rules contradict each other",
+    ExitCode.DELIVERY: "prices could not be handed over; the same command goes on",
     ExitCode.INTERRUPTED: "interrupted; training and pricing go on when the same command runs again",
 }
 
@@ -55,6 +59,8 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (BundleError, ExitCode.MODEL),
     (BackboneError, ExitCode.MODEL),
     (StoreError, ExitCode.STORE),
+    (DeliveryError, ExitCode.DELIVERY),
+    (NotAllowedError, ExitCode.USAGE),
     (Overloaded, ExitCode.RESOURCES),
     (DataError, ExitCode.DATA),
     (ConfigError, ExitCode.USAGE),

@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 import pricelm
+from pricelm.cli.apply import apply, rollback
+from pricelm.cli.audit import audit
 from pricelm.cli.backbones import backbones
+from pricelm.cli.batch import batch_commands
 from pricelm.cli.compare import compare
+from pricelm.cli.compete import compete
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
@@ -24,9 +28,11 @@ from pricelm.cli.optimize import optimize
 from pricelm.cli.predict import predict
 from pricelm.cli.promote import promote
 from pricelm.cli.quote import quote
+from pricelm.cli.replay import replay
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
 from pricelm.cli.stock import stock
+from pricelm.cli.store import store
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
 
@@ -53,6 +59,9 @@ for command in (
     forecast,
     rules,
     optimize,
+    apply,
+    rollback,
+    replay,
     promote,
     markdown,
     stock,
@@ -60,6 +69,10 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(compete, name="compete")
+app.add_typer(batch_commands, name="batch")
+app.add_typer(store, name="store")
+app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pricelm.cli.actors import actor_name
 from pricelm.cli.options import JsonOption, ModelArgument, StoreOption
 
 if TYPE_CHECKING:
@@ -64,26 +65,26 @@ def list_(store: StoreOption = None, json_output: JsonOption = False) -> None:
 @models.command()
 def register(model: ModelArgument, store: StoreOption = None, json_output: JsonOption = False) -> None:
     """Add a bundle to the registry after a trial load; it answers nothing yet."""
-    version, is_new = _registry(store).register(model, _actor())
+    version, is_new = _registry(store).register(model, actor_name())
     _tell(version, "registered" if is_new else "known already", json_output)
 
 
 @models.command()
 def promote(version: VersionArgument, store: StoreOption = None, json_output: JsonOption = False) -> None:
     """Let VERSION answer; running services follow within a second or so, without a failed request."""
-    _tell(_registry(store).promote(version, _actor()), "answers from now on", json_output)
+    _tell(_registry(store).promote(version, actor_name()), "answers from now on", json_output)
 
 
 @models.command()
 def rollback(store: StoreOption = None, json_output: JsonOption = False) -> None:
     """Let the version before the present one answer again."""
-    _tell(_registry(store).roll_back(_actor()), "answers again", json_output)
+    _tell(_registry(store).roll_back(actor_name()), "answers again", json_output)
 
 
 @models.command()
 def shadow(version: VersionArgument, store: StoreOption = None, json_output: JsonOption = False) -> None:
     """Let VERSION price along without being heard; the metrics show how far it differs."""
-    _tell(_registry(store).shadow(version, _actor()), "prices along", json_output)
+    _tell(_registry(store).shadow(version, actor_name()), "prices along", json_output)
 
 
 @models.command()
@@ -94,14 +95,14 @@ def canary(
     json_output: JsonOption = False,
 ) -> None:
     """Let VERSION answer for a share of the listings; it is stopped when outcomes show it to be worse."""
-    record = _registry(store).canary(version, share, _actor())
+    record = _registry(store).canary(version, share, actor_name())
     _tell(record, f"answers for {share:.0%} of the listings", json_output)
 
 
 @models.command()
 def stop(version: VersionArgument, store: StoreOption = None, json_output: JsonOption = False) -> None:
     """End the trial of a canary or a shadow."""
-    _tell(_registry(store).stop(version, _actor()), "is stopped", json_output)
+    _tell(_registry(store).stop(version, actor_name()), "is stopped", json_output)
 
 
 def _registry(store: str | None) -> ModelRegistry:
@@ -109,15 +110,6 @@ def _registry(store: str | None) -> ModelRegistry:
     from pricelm.services.service_settings import read_settings
 
     return open_registry(read_settings(store=store).store)
-
-
-def _actor() -> str:
-    import getpass
-
-    try:
-        return f"{getpass.getuser()} (command line)"[:120]
-    except (OSError, KeyError):
-        return "command line"
 
 
 def _tell(version: VersionRecord, what: str, json_output: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pricelm.cli.actors import actor_name
 from pricelm.cli.exit_codes import ExitCode
 from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SeedOption, name_value_pairs
 
@@ -96,6 +97,12 @@ def optimize(
         typer.Option(formats=["%Y-%m-%d"], help="The day that rules count from.", show_default="today"),
     ] = None,
     tolerance: Annotated[float, typer.Option(help="Gap to the best possible plan to stop at.")] = 1e-4,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Write the plan into this store, to be approved.", show_default="nowhere"
+        ),
+    ] = None,
     query: QueryOption = None,
     seed: SeedOption = 0,
     report: ReportOption = None,
@@ -129,6 +136,8 @@ def optimize(
         frontier.value,
         plan,
         SolverConfig(tolerance=tolerance, seed=seed),
+        store,
+        actor_name(),
     )
     with TerminalProgress() as progress:
         result = optimize_prices(request, progress)

@@ -56,7 +56,9 @@ JsonOption = Annotated[
 StoreOption = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Database of keys and model versions.", show_default="sqlite:///pricelm.db"
+        metavar="URL",
+        help="Database of prices, decisions, models and keys.",
+        show_default="sqlite:///pricelm.db",
     ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]

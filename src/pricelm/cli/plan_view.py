@@ -36,7 +36,8 @@ def plan_view(result: OptimizeResult) -> RenderableType:
         "page": result.report,
         "rejected": result.rejected,
     }
-    return Group(*parts, Text(""), places_view(places))
+    following = [] if result.batch is None else [f"pricelm batch show {result.batch}"]
+    return Group(*parts, Text(""), places_view(places, following))
 
 
 def _headline(result: OptimizeResult) -> Text:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pricelm.cli.exit_codes import ExitCode
-from pricelm.cli.options import JsonOption, QueryOption
+from pricelm.cli.options import JsonOption, QueryOption, StoreOption
 
 
 class RulesAction(StrEnum):
@@ -19,20 +19,21 @@ class RulesAction(StrEnum):
     list = "list"
     show = "show"
     lint = "lint"
+    put = "put"
 
 
 def rules(
     action: Annotated[
         RulesAction,
         typer.Argument(
-            metavar="ACTION", help="list the kinds, show one, or lint a file of rules.", show_default=False
+            metavar="ACTION",
+            help="list the kinds, show one, lint a file of rules, or put it in force.",
+            show_default=False,
         ),
     ],
     subject: Annotated[
         str | None,
-        typer.Argument(
-            metavar="SUBJECT", help="The kind to show, or the YAML file to lint.", show_default=False
-        ),
+        typer.Argument(metavar="SUBJECT", help="The kind to show, or the YAML file.", show_default=False),
     ] = None,
     products: Annotated[
         str | None,
@@ -49,9 +50,10 @@ def rules(
         ),
     ] = None,
     query: QueryOption = None,
+    store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Explain the kinds of pricing rules, or find contradictions in a file of them."""
+    """Explain the kinds of pricing rules, find contradictions in a file of them, or put it in force."""
     from pricelm.core.errors import ConfigError
 
     if action is not RulesAction.list and subject is None:
@@ -65,8 +67,26 @@ def rules(
         _list(json_output)
     elif action is RulesAction.show:
         _show(str(subject), json_output)
+    elif action is RulesAction.put:
+        _put(Path(str(subject)), store, json_output)
     else:
         _lint(Path(str(subject)), products, (today.date() if today else None, query), json_output)
+
+
+def _put(file: Path, store: str | None, json_output: bool) -> None:
+    from pricelm.cli.actors import actor_name
+    from pricelm.cli.console import print_json, stdout_console
+    from pricelm.knowledge.rule_files import load_rules
+    from pricelm.services.rule_history import put_rules_in_force
+    from pricelm.services.service_settings import read_settings
+
+    load_rules(file)
+    text = file.read_text(encoding="utf-8")
+    record = put_rules_in_force(read_settings(store=store).store, text, actor_name(), f"from {file.name}")
+    if json_output:
+        print_json({**vars(record), "at": record.at.isoformat()})
+    else:
+        stdout_console().print(f"Version {record.version} of the rules is in force: {record.rules:,} rules.")
 
 
 def _list(json_output: bool) -> None:

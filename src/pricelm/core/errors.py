@@ -15,6 +15,8 @@ Every message says what was expected, what came, and what to do::
     │   └── BundleVersionError          it was written by a later pricelm
     ├── OutputError                     a result cannot be written: no space, no permission
     ├── StoreError                      pricelm's own database cannot be used
+    ├── NotAllowedError                 a person may not do this, or not alone
+    ├── DeliveryError                   prices could not be handed over; the same command goes on
     ├── Overloaded                      the service has more to do than it can; try again later
     │   └── DeadlinePassed              the answer would have come too late
     ├── TrainingStopped                 training was interrupted; it can be resumed
@@ -79,7 +81,15 @@ class OutputError(PricelmError):
 
 
 class StoreError(PricelmError):
-    """The database of keys and model versions cannot be opened or used."""
+    """The database of keys, models and decisions cannot be opened or used."""
+
+
+class NotAllowedError(PricelmError):
+    """A person may not do this with that role, or not without a second person."""
+
+
+class DeliveryError(PricelmError):
+    """Prices could not be handed over; those that were are marked, and the same command goes on."""
 
 
 class Overloaded(PricelmError):

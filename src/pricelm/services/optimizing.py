@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,19 @@ from pricelm.catalog.readers import read_listings
 from pricelm.core.errors import ConfigError, DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.decisions.optimization.build import PlanConfig
-from pricelm.decisions.optimization.demand_table import DemandTable
 from pricelm.decisions.optimization.frontier import FrontierPoint, efficient_frontier
 from pricelm.decisions.optimization.page import plan_page
-from pricelm.decisions.optimization.propose import PricePlan, plan_prices
+from pricelm.decisions.optimization.propose import PricePlan
 from pricelm.decisions.optimization.solve import SolverConfig
-from pricelm.knowledge.rule_files import RuleBook, load_rules
+from pricelm.knowledge.rule_files import RuleBook, load_rules, parse_rules
 from pricelm.services.outputs import replaced_file
+from pricelm.services.planning import PlanInputs, make_plan
 from pricelm.services.price_files import price_format, write_frame
-from pricelm.services.product_table import ProductTable, read_products
+from pricelm.services.product_table import read_products
+from pricelm.services.recording import PlanRecord, plain, record_plan
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import now_text
+from pricelm.services.rule_history import rules_in_force
 
 _COLUMNS = (
     "sku", "action", "current_price", "proposed_price", "price_low", "price_high",
@@ -48,7 +49,7 @@ class OptimizeRequest:
     out : pathlib.Path
         Table to write: ``.csv``, ``.jsonl`` or ``.parquet``; a ``.json`` with everything stands beside it.
     rules : pathlib.Path, optional
-        YAML file of rules.
+        YAML file of rules; without one those that are in force in the store.
     demand : str or pathlib.Path, optional
         Table of demand, where the products do not bring it.
     cross : str or pathlib.Path, optional
@@ -67,6 +68,10 @@ class OptimizeRequest:
         Objective, risk, grid.
     solver : SolverConfig
         Tolerance and time.
+    store : str, optional
+        Store that the plan is written into, as a batch of recommendations to approve.
+    actor : str, default "pricelm"
+        Who makes the plan.
     """
 
     products: str | Path
@@ -81,6 +86,8 @@ class OptimizeRequest:
     frontier: str = "revenue"
     plan: PlanConfig = field(default_factory=PlanConfig)
     solver: SolverConfig = field(default_factory=SolverConfig)
+    store: str | None = None
+    actor: str = "pricelm"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +104,8 @@ class OptimizeResult:
         What was written.
     rejected_counts : dict of str to int
         Rejected products by reason.
+    batch : int or None, default None
+        Number of the batch in the store.
     """
 
     plan: PricePlan
@@ -106,6 +115,7 @@ class OptimizeResult:
     report: Path | None
     rejected: Path | None
     rejected_counts: dict[str, int]
+    batch: int | None = None
 
     @property
     def actions(self) -> dict[str, int]:
@@ -129,6 +139,7 @@ class OptimizeResult:
             "rule_costs": plan.rule_costs,
             "frontier": [asdict(point) for point in self.frontier],
             "rejected_counts": self.rejected_counts,
+            "batch": self.batch,
             **{name: str(path) if path else None for name, path in names.items()},
         }
 
@@ -163,6 +174,10 @@ def optimize_prices(request: OptimizeRequest, progress: Progress = Silence()) ->
     """
     _check_request(request)
     book = load_rules(request.rules) if request.rules else RuleBook()
+    rules = request.rules.read_text(encoding="utf-8") if request.rules else ""
+    if not request.rules and request.store:
+        rules = rules_in_force(request.store) or ""
+        book = parse_rules(rules) if rules else book
     progress.start("reading products", 0)
     with RejectedRows(request.out) as rejected:
         table = read_products(
@@ -177,7 +192,9 @@ def optimize_prices(request: OptimizeRequest, progress: Progress = Silence()) ->
         for line in table.warnings:
             progress.say(f"note: {line}")
         progress.start(f"pricing {len(table.facts):,} products under {len(book):,} rules", 0)
-        plan = _plan(request, book, table)
+        cross = _read_cross(request.cross) if request.cross else None
+        inputs = PlanInputs(table.facts, rules, cross, request.plan, request.solver)
+        plan = make_plan(inputs)
         if plan.status == "infeasible":
             return OptimizeResult(plan, [], None, None, None, None, dict(rejected.counts))
         frontier: list[FrontierPoint] = []
@@ -187,10 +204,20 @@ def optimize_prices(request: OptimizeRequest, progress: Progress = Silence()) ->
         report = request.report or request.out.with_suffix(".html")
         document = request.out.with_suffix(".json")
         result = OptimizeResult(plan, frontier, request.out, document, report, None, dict(rejected.counts))
+        if request.store is not None:
+            result = replace(result, batch=_record(request, inputs, plan))
         _write(request, result, report, document)
-    return OptimizeResult(
-        plan, frontier, request.out, document, report, rejected.written, dict(rejected.counts)
-    )
+    return replace(result, rejected=rejected.written)
+
+
+def _record(request: OptimizeRequest, inputs: PlanInputs, plan: PricePlan) -> int:
+    sources = {
+        "products": request.products,
+        "rules": request.rules,
+        "demand": request.demand,
+        "cross": request.cross,
+    }
+    return record_plan(str(request.store), PlanRecord(inputs, plan, request.actor, sources))
 
 
 def _check_request(request: OptimizeRequest) -> None:
@@ -207,26 +234,6 @@ def _check_request(request: OptimizeRequest) -> None:
             raise ConfigError(f"expected another file to write to than to read from, got {path} for both")
     if request.frontier not in ("revenue", "units", _NO_FRONTIER):
         raise ConfigError(f"expected a frontier of revenue, units or none, got {request.frontier!r}")
-
-
-def _plan(request: OptimizeRequest, book: RuleBook, table: ProductTable) -> PricePlan:
-    frame = table.facts.frame
-    demand = frame.assign(price=frame["demand_price"]) if "demand_price" in frame.columns else frame
-    curve = DemandTable.from_frame(demand)
-    if (curve.price_low == curve.price_high).all():
-        raise DataError(
-            "expected products whose demand is known at several prices, got one price only for each: what "
-            "another price would sell is not known. Test prices first, then learn demand again"
-        )
-    return plan_prices(
-        table.facts,
-        book,
-        curve,
-        request.plan,
-        support=(curve.price_low, curve.price_high),
-        cross=_read_cross(request.cross) if request.cross else None,
-        solver=request.solver,
-    )
 
 
 def _read_cross(source: str | Path) -> dict[tuple[str, str], float]:
@@ -257,7 +264,7 @@ def _write(request: OptimizeRequest, result: OptimizeResult, report: Path, docum
     with replaced_file(request.out) as draft:
         write_frame(table, draft, price_format(request.out))
     with replaced_file(document) as draft:
-        text = json.dumps(_finite(result.to_dict()), ensure_ascii=False, indent=1, allow_nan=False)
+        text = json.dumps(plain(result.to_dict()), ensure_ascii=False, indent=1, allow_nan=False)
         draft.write_text(text + "\n", encoding="utf-8")
     against = request.frontier if request.frontier != _NO_FRONTIER else "revenue"
     title = Path(str(request.products)).name
@@ -265,11 +272,3 @@ def _write(request: OptimizeRequest, result: OptimizeResult, report: Path, docum
         draft.write_text(
             plan_page(result.plan, title, now_text(), result.frontier, against), encoding="utf-8"
         )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,3 +61,43 @@ def cannot_write(target: Path, error: OSError) -> OutputError:
         f"{target} could not be written ({error.strerror or error}); nothing was left there. Free some "
         "space, or choose a place that can be written"
     )
+
+
+@contextmanager
+def replaced_folder(target: Path) -> Iterator[Path]:
+    """Let a block fill a folder that appears at ``target`` only when the block has ended well.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        A folder that is not there yet; the folders above it are made.
+
+    Yields
+    ------
+    pathlib.Path
+        The draft, beside the target.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be written. The draft is gone then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "backup"
+    >>> with replaced_folder(target) as draft:
+    ...     _ = (draft / "a").write_text("1")
+    >>> [one.name for one in target.iterdir()]
+    ['a']
+    """
+    draft = target.with_name(f".{target.name}-{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir()
+        yield draft
+        draft.replace(target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

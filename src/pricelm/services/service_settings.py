@@ -32,7 +32,9 @@ class ServiceSettings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, le=256, description="processes, each with a copy of the model")
-    store: str = Field(DEFAULT_STORE, min_length=1, description="database of keys and model versions")
+    store: str = Field(
+        DEFAULT_STORE, min_length=1, description="database of prices, decisions, models and keys"
+    )
     model_name: str = Field(
         "price", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="name of the model in the paths below /v2"
     )
@@ -47,8 +49,9 @@ class ServiceSettings(BaseSettings):
     )
     cached_texts: int = Field(20_000, ge=0, description="texts whose price a worker remembers")
     batch_tokens: int = Field(4096, ge=1, description="tokens that are priced at once")
+    concurrent_batches: int = Field(2, ge=1, le=16, description="batches that are computed at the same time")
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait, a bound on memory")
-    queue_seconds: float = Field(0.5, gt=0, description="longest wait until a request has its first turn")
+    queue_seconds: float = Field(0.25, gt=0, description="longest wait until a request has its first turn")
     timeout_seconds: float = Field(30.0, gt=0, description="time for one request")
     body_bytes: int = Field(8 << 20, ge=1024, description="largest body of a request")
     body_seconds: float = Field(10.0, gt=0, description="longest time that a body may take to arrive")
@@ -60,6 +63,11 @@ class ServiceSettings(BaseSettings):
         1.0, gt=0, le=60, description="how often keys and model versions are read from the store"
     )
     drain_seconds: int = Field(20, ge=1, description="time for running requests when the service stops")
+    four_eyes_share: float = Field(
+        0.2,
+        gt=0,
+        description="a price move by more than this share needs another approver than its proposer",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto is text in a terminal and JSON elsewhere"
     )
@@ -67,7 +75,13 @@ class ServiceSettings(BaseSettings):
     @property
     def batch_limits(self) -> BatchLimits:
         """The limits of dynamic batching."""
-        return BatchLimits(self.batch_tokens, self.queue_tokens, self.queue_seconds, self.timeout_seconds)
+        return BatchLimits(
+            batch_tokens=self.batch_tokens,
+            queue_tokens=self.queue_tokens,
+            queue_seconds=self.queue_seconds,
+            timeout_seconds=self.timeout_seconds,
+            concurrent_batches=self.concurrent_batches,
+        )
 
     @property
     def serving_options(self) -> ServingOptions:

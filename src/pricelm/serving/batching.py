@@ -38,10 +38,13 @@ class BatchLimits:
         Tokens of one batch; a single row may have more.
     queue_tokens : int, default 262144
         Tokens of all requests that wait or are worked on: a bound on memory.
-    queue_seconds : float, default 0.5
+    queue_seconds : float, default 0.25
         Longest time until a new request has its first turn, estimated from the speed of late.
     timeout_seconds : float, default 30.0
         Time for one request where its caller names none.
+    concurrent_batches : int, default 1
+        Batches that are computed at the same time: with two, the cores work for one while the other is
+        prepared or written down.
 
     Raises
     ------
@@ -51,13 +54,14 @@ class BatchLimits:
     Examples
     --------
     >>> BatchLimits(batch_tokens=1024).queue_seconds
-    0.5
+    0.25
     """
 
     batch_tokens: int = 4096
     queue_tokens: int = 262_144
-    queue_seconds: float = 0.5
+    queue_seconds: float = 0.25
     timeout_seconds: float = 30.0
+    concurrent_batches: int = 1
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -73,7 +77,7 @@ class _Request(Generic[Row, Result]):
     answer: asyncio.Future[list[Result]]
     left: int
     taken: int = 0
-    results: list[Result] = field(default_factory=list)
+    results: dict[int, Result] = field(default_factory=dict)
 
 
 class _Pace:
@@ -129,8 +133,8 @@ class TokenBatcher(Generic[Row, Result]):
     Parameters
     ----------
     compute : callable
-        Takes a list of rows, returns as many results in the same order. It runs in a thread of its
-        own, one call at a time.
+        Takes a list of rows, returns as many results in the same order. It runs in threads of its
+        own, as many calls at a time as the limits say.
     limits : BatchLimits
         Budget of a batch and bounds of the queue.
     clock : callable, default time.monotonic
@@ -163,17 +167,17 @@ class TokenBatcher(Generic[Row, Result]):
         self._observe = observe
         self._queue: deque[_Request[Row, Result]] = deque()
         self._unfinished: list[_Request[Row, Result]] = []
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pricelm-batch")
-        self._worker: asyncio.Task[None] | None = None
+        self._threads = ThreadPoolExecutor(limits.concurrent_batches, thread_name_prefix="pricelm-batch")
+        self._workers: set[asyncio.Task[None]] = set()
         self._pace = _Pace()
-        self._running_tokens = 0
+        self._running: list[int] = []
         self._closing = False
         self.counts = BatchCounts()
 
     @property
     def waiting_tokens(self) -> int:
         """Tokens that wait or are being worked on."""
-        return self._running_tokens + sum(request.left for request in self._in_line())
+        return sum(self._running) + sum(request.left for request in self._in_line())
 
     @property
     def waiting_requests(self) -> int:
@@ -187,8 +191,8 @@ class TokenBatcher(Generic[Row, Result]):
         """
         budget = self._limits.batch_tokens
         turns = sum(min(request.left, budget) for request in self._in_line())
-        running = self._pace.seconds(1, self._running_tokens) if self._running_tokens else 0.0
-        return running + self._pace.seconds(-(-turns // budget), turns)
+        batches = len(self._running) + -(-turns // budget)
+        return self._pace.seconds(batches, sum(self._running) + turns) / self._limits.concurrent_batches
 
     async def submit(
         self, rows: Sequence[Row], tokens: Sequence[int], timeout_seconds: float | None = None
@@ -226,17 +230,18 @@ class TokenBatcher(Generic[Row, Result]):
             rows, tokens, self._clock() + allowed, asyncio.get_running_loop().create_future(), sum(tokens)
         )
         self._queue.append(request)
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+        self._workers = {worker for worker in self._workers if not worker.done()}
+        while len(self._workers) < self._limits.concurrent_batches:
+            self._workers.add(asyncio.create_task(self._work()))
         # the task that is cancelled when a caller hangs up is the one that waits here
         return await request.answer
 
     async def close(self) -> None:
-        """Answer what waits, refuse what comes, and stop the thread."""
+        """Answer what waits, refuse what comes, and stop the threads."""
         self._closing = True
-        if self._worker is not None:
-            await asyncio.wait([self._worker])
-        self._thread.shutdown(wait=False)
+        if self._workers:
+            await asyncio.wait(self._workers)
+        self._threads.shutdown(wait=False)
 
     def _admit(self, tokens: int) -> None:
         wait = self.wait_seconds()
@@ -272,14 +277,14 @@ class TokenBatcher(Generic[Row, Result]):
     async def _run(self, batch: list[_Part[Row, Result]]) -> None:
         rows = [request.rows[number] for request, numbers in batch for number in numbers]
         tokens = sum(request.tokens[number] for request, numbers in batch for number in numbers)
-        self._running_tokens = tokens
+        self._running.append(tokens)
         started = self._clock()
         try:
             results: Sequence[Any] = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._compute, rows
+                self._threads, self._compute, rows
             )
         finally:
-            self._running_tokens = 0
+            self._running.remove(tokens)
         if len(results) != len(rows):
             raise RuntimeError(f"expected {len(rows)} results, got {len(results)}")
         self._measure(len(rows), tokens, self._clock() - started)
@@ -291,6 +296,7 @@ class TokenBatcher(Generic[Row, Result]):
             await self._run([part])
         except Exception as error:
             self._unfinished = [one for one in self._unfinished if one is not request]
+            self._queue = deque(one for one in self._queue if one is not request)
             if not request.answer.done():
                 request.answer.set_exception(error)
 
@@ -340,10 +346,11 @@ class TokenBatcher(Generic[Row, Result]):
     def _hand_out(self, batch: list[_Part[Row, Result]], results: Sequence[Any]) -> None:
         begin = 0
         for request, numbers in batch:
-            request.results.extend(results[begin : begin + len(numbers)])
+            request.results.update(zip(numbers, results[begin : begin + len(numbers)], strict=True))
             begin += len(numbers)
             if len(request.results) == len(request.rows) and not request.answer.done():
-                request.answer.set_result(request.results)
+                # two parts of a request may be computed at the same time, and end in any order
+                request.answer.set_result([request.results[number] for number in range(len(request.rows))])
 
     def _measure(self, rows: int, tokens: int, seconds: float) -> None:
         self.counts.batches += 1

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -61,6 +61,28 @@ class Store:
         with _told_kindly(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Give a connection to look around with."""
+        with _told_kindly(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection that sees the database of one moment, whatever others write meanwhile."""
+        options = {"isolation_level": "REPEATABLE READ"} if self.kind == "postgresql" else {}
+        with _told_kindly(), self._reader.execution_options(**options).connect() as connection:
+            yield connection
+
+    @contextmanager
+    def raw_connection(self) -> Iterator[Any]:
+        """Give the driver's own connection."""
+        fairy = self._engine.raw_connection()
+        try:
+            yield fairy.driver_connection
+        finally:
+            fairy.close()
+
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
@@ -95,9 +117,9 @@ def open_store(url: str) -> Store:
     Traceback (most recent call last):
     pricelm.core.errors.ConfigError: expected a store at sqlite:///FILE or postgresql://..., got mysql
     """
-    engine = _engine(url)
+    engine = open_engine(url)
     try:
-        with _told_kindly(), engine.begin() as connection:
+        with connected(engine) as connection:
             migrate(connection)
     except BaseException:
         engine.dispose()
@@ -105,7 +127,15 @@ def open_store(url: str) -> Store:
     return Store(engine)
 
 
-def _engine(url: str) -> Engine:
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """Give a connection whose changes are kept whole, or not at all if the block raises."""
+    with _told_kindly(), engine.begin() as connection:
+        yield connection
+
+
+def open_engine(url: str) -> Engine:
+    """Return the way to a database, whatever is in it; see `open_store` for the addresses and errors."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -139,7 +169,8 @@ def _sqlite(url: str, file: str | None) -> Engine:
         # read the old state first; with its own handling off, "begin" below means what it says.
         connection.isolation_level = None
         connection.execute("pragma journal_mode=wal")
-        connection.execute("pragma synchronous=normal")
+        # what somebody approved must outlive a power cut, and such changes are few
+        connection.execute("pragma synchronous=full")
         connection.execute("pragma foreign_keys=on")
 
     @event.listens_for(engine, "begin")

@@ -22,13 +22,15 @@ _FOLDER = Path(__file__).parent
 _POSTGRES_LOCK = 7_742_356_001
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the tables to the form of today.
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables to the form of today, or of an earlier pricelm.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         Inside a transaction.
+    revision : str, default "head"
+        The form; a backup is restored in its own and then brought to that of today.
 
     Raises
     ------
@@ -37,10 +39,10 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
-    scripts = ScriptDirectory(_FOLDER, version_locations=[_FOLDER / "versions"])
+    scripts = _scripts()
 
-    def upgrade(revision: Any, context: MigrationContext) -> Any:
-        return scripts._upgrade_revs("head", revision)
+    def upgrade(present: Any, context: MigrationContext) -> Any:
+        return scripts._upgrade_revs(revision, present)
 
     context = MigrationContext.configure(connection, opts={"fn": upgrade, "script": scripts})
     try:
@@ -48,3 +50,23 @@ def migrate(connection: Connection) -> None:
             context.run_migrations()
     except CommandError as error:
         raise StoreError(f"the store was written by a later pricelm ({error}): update pricelm") from error
+
+
+def revisions() -> list[str]:
+    """Return the forms that the tables have had, oldest first.
+
+    Examples
+    --------
+    >>> revisions()[0]
+    '0001'
+    """
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
+
+
+def present_revision(connection: Connection) -> str:
+    """Return the form that the tables of a database have, empty where there are none."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(_FOLDER, version_locations=[_FOLDER / "versions"])

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from pricelm.storage.audit import write_audit
 from pricelm.storage.base import Base, UtcTime, utc_now
 from pricelm.storage.database import Store
 
@@ -111,7 +112,7 @@ class RegistryDraft:
         self._session.add(
             RegistryChange(at=utc_now(), actor=actor, action=action, version=row.version, note=note)
         )
-        self._session.flush()
+        write_audit(self._session, actor, f"model {action}", f"model {row.version}", {"note": note})
 
 
 @contextmanager
@@ -121,6 +122,11 @@ def changing_registry(store: Store) -> Iterator[RegistryDraft]:
         if store.kind == "postgresql":
             session.execute(text("lock table model_versions in exclusive mode"))
         yield RegistryDraft(session)
+
+
+def active_version(session: Session) -> ModelVersion | None:
+    """Return the version that answers, or None."""
+    return session.scalar(select(ModelVersion).where(ModelVersion.state == "active"))
 
 
 def all_versions(store: Store) -> list[ModelVersion]:

@@ -22,7 +22,7 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
 def test_the_codes_are_those_that_scripts_rely_on() -> None:
     assert {code.name: code.value for code in ExitCode} == {
         "OK": 0, "UNEXPECTED": 1, "USAGE": 2, "DATA": 3, "MODEL": 4, "MISSING_EXTRA": 5, "RESOURCES": 6,
-        "STORE": 7, "RULES": 8, "INTERRUPTED": 130,
+        "STORE": 7, "RULES": 8, "DELIVERY": 9, "INTERRUPTED": 130,
     }  # fmt: skip
     assert set(MEANINGS) == set(ExitCode)
 
@@ -39,6 +39,8 @@ def test_the_codes_are_those_that_scripts_rely_on() -> None:
         (errors.BundleVersionError("x"), 4),
         (errors.OutputError("x"), 2),
         (errors.StoreError("x"), 7),
+        (errors.DeliveryError("x"), 9),
+        (errors.NotAllowedError("x"), 2),
         (errors.TrainingStopped("x"), 130),
         (errors.MissingExtraError("x"), 5),
         (errors.PricelmError("x"), 1),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+import pricelm.storage
 from pricelm.core.errors import ConfigError, StoreError
 from pricelm.storage import keys, outcomes, registry
 from pricelm.storage.base import Base, UtcTime
@@ -25,6 +28,8 @@ def two_versions(store: Store) -> tuple[int, int]:
 
 
 def test_the_migrated_tables_are_those_of_the_code(store: Store) -> None:
+    for module in iter_modules(pricelm.storage.__path__):
+        import_module(f"pricelm.storage.{module.name}")
     with store._engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert differences == []

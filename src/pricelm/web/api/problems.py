@@ -17,6 +17,7 @@ from pricelm.core.errors import (
     ConfigError,
     DataError,
     DeadlinePassed,
+    NotAllowedError,
     Overloaded,
     PricelmError,
     StoreError,
@@ -136,6 +137,7 @@ def as_problem(error: Exception) -> ProblemError | None:
 
 _BY_ERROR: tuple[tuple[type[PricelmError], str], ...] = (
     (UnknownVersionError, "not-found"),
+    (NotAllowedError, "forbidden"),
     (ConfigError, "conflict"),
     (BundleError, "bundle-refused"),
     (DataError, "invalid"),

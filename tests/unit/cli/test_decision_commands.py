@@ -1,0 +1,101 @@
+"""The commands of the store, from a plan to prices and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pricelm.cli.main import app
+from tests.store_samples import write_products
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with products, in which a store is made."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRICELM_STORE", f"sqlite:///{tmp_path / 'shop.db'}")
+    write_products(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == code, result.output + result.stderr
+    assert "Traceback" not in result.output
+    return result
+
+
+def test_from_a_plan_to_prices_and_back(shop: Path) -> None:
+    run("store", "init")
+    run("rules", "put", "rules.yaml")
+    url = f"sqlite:///{shop / 'shop.db'}"
+    assert "pricelm batch show 1" in run("optimize", "products.csv", "-o", "plan.csv", "--store", url).stdout
+    assert "12 open" in run("batch", "show", 1).stdout
+    assert "0 approved" in run("batch", "approve", 1, "--sku", "p7", code=2).stdout
+    done = json.loads(run("batch", "approve", 1, "--json").stdout)
+    assert done["approved"] and done["refused"]
+    first = json.loads(run("batch", "show", 1, "--state", "approved", "--json").stdout)["shown"][0]
+    price = first["current_price"] + 0.01
+    run("batch", "edit", 1, "--sku", first["sku"], "--price", price, "--reason", "smaller step")
+    run("batch", "reject", 1, "--sku", "p7", "--reason", "not now")
+    assert "agrees" in run("replay", first["recommendation"]).stdout
+    assert json.loads(run("replay", 1, "--batch", "--json").stdout)["agrees"]
+    applied = json.loads(run("apply", 1, "--to", "out.jsonl", "--json").stdout)
+    assert applied["handed_over"] == len(done["approved"])
+    sent = {
+        row["sku"]: row["price"] for row in map(json.loads, (shop / "out.jsonl").read_text().splitlines())
+    }
+    assert sent[first["sku"]] == pytest.approx(price)
+    assert "no prices" in run("apply", 1, "--to", "out.jsonl").stdout
+    assert "1 price handed" in run("rollback", "--sku", first["sku"], "--to", "one.csv").stdout
+    assert "rolled back" in run("batch", "list").stdout
+    run("rollback", "--batch", 1, "--to", "rest.csv")
+    assert json.loads(run("store", "status", "--json").stdout)["prices_on_their_way"] == 0
+    end = json.loads(run("audit", "verify", "--json").stdout)["end"]
+    run("audit", "verify", "--known-end", end)
+    assert "rollback" in run("audit", "show", "--subject", "batch 1").stdout
+
+
+def test_backup_restore_export_and_load(shop: Path) -> None:
+    (shop / "seen.csv").write_text(
+        "sku,seller,price,observed_at\na,north,4.20,2026-03-01\na,north,?,2026-03-01\n"
+    )
+    assert "1 rows of observations" in run("store", "load", "observations", "seen.csv").stdout
+    assert "pricelm store restore" in run("store", "backup", "kept").stdout
+    restored = run("store", "restore", "kept", "--store", f"sqlite:///{shop / 'new.db'}").stdout
+    assert "observations 1" in restored
+    run("store", "export", "out")
+    assert json.loads((shop / "out" / "observations.jsonl").read_text())["price"] == 4.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["apply", "1"], 2, "--to TARGET"),
+        (["apply", "1", "--to", "x.csv"], 2, "batch list"),
+        (["rollback", "--to", "x.csv"], 2, "one of a product"),
+        (["apply", "1", "--give-up"], 2, "nothing to give up"),
+        (["batch", "show", "5"], 2, "number of a batch"),
+        (["store", "restore", "."], 7, "expected a backup"),
+        (["audit", "verify", "--known-end", "x"], 2, "COUNT:HASH"),
+    ],
+)
+def test_what_is_wrong_is_said(shop: Path, arguments: list[str], code: int, words: str) -> None:
+    assert words in " ".join(run(*arguments, code=code).stderr.split())
+
+
+def test_a_broken_log_ends_with_another_code(shop: Path) -> None:
+    from sqlalchemy import text
+
+    from pricelm.storage.database import open_store
+
+    run("rules", "put", "rules.yaml")
+    store = open_store(f"sqlite:///{shop / 'shop.db'}")
+    with store.writing() as session:
+        session.execute(text("drop trigger audit_no_update"))
+        session.execute(text("update audit set actor = 'nobody'"))
+    store.close()
+    assert "not what was written" in run("audit", "verify", code=7).stdout
