@@ -20,6 +20,7 @@ from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.forecast import forecast
 from pricelm.cli.keys import keys
 from pricelm.cli.markdown import markdown
 from pricelm.cli.models import models
@@ -56,6 +57,7 @@ for command in (
     serve,
     backbones,
     demand,
+    forecast,
     rules,
     optimize,
     apply,
