@@ -51,7 +51,7 @@ class ServiceSettings(BaseSettings):
     batch_tokens: int = Field(4096, ge=1, description="tokens that are priced at once")
     concurrent_batches: int = Field(2, ge=1, le=16, description="batches that are computed at the same time")
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait, a bound on memory")
-    queue_seconds: float = Field(0.25, gt=0, description="longest wait until a request has its first turn")
+    queue_seconds: float = Field(0.2, gt=0, description="longest wait until a request has its first turn")
     timeout_seconds: float = Field(30.0, gt=0, description="time for one request")
     body_bytes: int = Field(8 << 20, ge=1024, description="largest body of a request")
     body_seconds: float = Field(10.0, gt=0, description="longest time that a body may take to arrive")

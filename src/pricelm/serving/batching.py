@@ -24,6 +24,7 @@ Row = TypeVar("Row")
 Result = TypeVar("Result")
 
 _MEMORY = 0.9
+_PATIENCE = 4.0
 _LEAST_SPREAD = 0.1
 _LEAST_SHARE_OF_TOKENS = 0.2
 
@@ -38,8 +39,9 @@ class BatchLimits:
         Tokens of one batch; a single row may have more.
     queue_tokens : int, default 262144
         Tokens of all requests that wait or are worked on: a bound on memory.
-    queue_seconds : float, default 0.25
-        Longest time until a new request has its first turn, estimated from the speed of late.
+    queue_seconds : float, default 0.2
+        Longest time until a new request has its first turn, estimated from the speed of late. A request
+        that takes long itself may wait four times as long as it takes.
     timeout_seconds : float, default 30.0
         Time for one request where its caller names none.
     concurrent_batches : int, default 1
@@ -54,12 +56,12 @@ class BatchLimits:
     Examples
     --------
     >>> BatchLimits(batch_tokens=1024).queue_seconds
-    0.25
+    0.2
     """
 
     batch_tokens: int = 4096
     queue_tokens: int = 262_144
-    queue_seconds: float = 0.25
+    queue_seconds: float = 0.2
     timeout_seconds: float = 30.0
     concurrent_batches: int = 1
 
@@ -254,10 +256,12 @@ class TokenBatcher(Generic[Row, Result]):
                 f"{self.waiting_tokens:,}: send it again later, or smaller",
                 wait,
             )
-        if wait > self._limits.queue_seconds:
+        takes = self._pace.seconds(-(-tokens // self._limits.batch_tokens), tokens)
+        bearable = max(self._limits.queue_seconds, _PATIENCE * takes)
+        if wait > bearable:
             self._refuse(
-                f"expected a wait of at most {self._limits.queue_seconds:g} s, and it would be {wait:.2g} s: "
-                "send it again later",
+                f"expected a wait of at most {bearable:.2g} s, and it would be {wait:.2g} s: send it again "
+                "later",
                 wait,
             )
 
