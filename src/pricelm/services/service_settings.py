@@ -49,7 +49,6 @@ class ServiceSettings(BaseSettings):
     )
     cached_texts: int = Field(20_000, ge=0, description="texts whose price a worker remembers")
     batch_tokens: int = Field(4096, ge=1, description="tokens that are priced at once")
-    concurrent_batches: int = Field(2, ge=1, le=16, description="batches that are computed at the same time")
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait, a bound on memory")
     queue_seconds: float = Field(0.2, gt=0, description="longest wait until a request has its first turn")
     timeout_seconds: float = Field(30.0, gt=0, description="time for one request")
@@ -80,7 +79,6 @@ class ServiceSettings(BaseSettings):
             queue_tokens=self.queue_tokens,
             queue_seconds=self.queue_seconds,
             timeout_seconds=self.timeout_seconds,
-            concurrent_batches=self.concurrent_batches,
         )
 
     @property

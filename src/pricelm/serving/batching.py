@@ -44,9 +44,6 @@ class BatchLimits:
         that takes long itself may wait four times as long as it takes.
     timeout_seconds : float, default 30.0
         Time for one request where its caller names none.
-    concurrent_batches : int, default 1
-        Batches that are computed at the same time: with two, the cores work for one while the other is
-        prepared or written down.
 
     Raises
     ------
@@ -63,7 +60,6 @@ class BatchLimits:
     queue_tokens: int = 262_144
     queue_seconds: float = 0.2
     timeout_seconds: float = 30.0
-    concurrent_batches: int = 1
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -79,7 +75,7 @@ class _Request(Generic[Row, Result]):
     answer: asyncio.Future[list[Result]]
     left: int
     taken: int = 0
-    results: dict[int, Result] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
 
 
 class _Pace:
@@ -135,8 +131,8 @@ class TokenBatcher(Generic[Row, Result]):
     Parameters
     ----------
     compute : callable
-        Takes a list of rows, returns as many results in the same order. It runs in threads of its
-        own, as many calls at a time as the limits say.
+        Takes a list of rows, returns as many results in the same order. It runs in a thread of its
+        own, one call at a time.
     limits : BatchLimits
         Budget of a batch and bounds of the queue.
     clock : callable, default time.monotonic
@@ -169,17 +165,17 @@ class TokenBatcher(Generic[Row, Result]):
         self._observe = observe
         self._queue: deque[_Request[Row, Result]] = deque()
         self._unfinished: list[_Request[Row, Result]] = []
-        self._threads = ThreadPoolExecutor(limits.concurrent_batches, thread_name_prefix="pricelm-batch")
-        self._workers: set[asyncio.Task[None]] = set()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pricelm-batch")
+        self._worker: asyncio.Task[None] | None = None
         self._pace = _Pace()
-        self._running: list[int] = []
+        self._running_tokens = 0
         self._closing = False
         self.counts = BatchCounts()
 
     @property
     def waiting_tokens(self) -> int:
         """Tokens that wait or are being worked on."""
-        return sum(self._running) + sum(request.left for request in self._in_line())
+        return self._running_tokens + sum(request.left for request in self._in_line())
 
     @property
     def waiting_requests(self) -> int:
@@ -193,8 +189,8 @@ class TokenBatcher(Generic[Row, Result]):
         """
         budget = self._limits.batch_tokens
         turns = sum(min(request.left, budget) for request in self._in_line())
-        batches = len(self._running) + -(-turns // budget)
-        return self._pace.seconds(batches, sum(self._running) + turns) / self._limits.concurrent_batches
+        running = self._pace.seconds(1, self._running_tokens) if self._running_tokens else 0.0
+        return running + self._pace.seconds(-(-turns // budget), turns)
 
     async def submit(
         self, rows: Sequence[Row], tokens: Sequence[int], timeout_seconds: float | None = None
@@ -232,30 +228,29 @@ class TokenBatcher(Generic[Row, Result]):
             rows, tokens, self._clock() + allowed, asyncio.get_running_loop().create_future(), sum(tokens)
         )
         self._queue.append(request)
-        self._workers = {worker for worker in self._workers if not worker.done()}
-        while len(self._workers) < self._limits.concurrent_batches:
-            self._workers.add(asyncio.create_task(self._work()))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
         # the task that is cancelled when a caller hangs up is the one that waits here
         return await request.answer
 
     async def close(self) -> None:
-        """Answer what waits, refuse what comes, and stop the threads."""
+        """Answer what waits, refuse what comes, and stop the thread."""
         self._closing = True
-        if self._workers:
-            await asyncio.wait(self._workers)
-        self._threads.shutdown(wait=False)
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+        self._thread.shutdown(wait=False)
 
-    def _admit(self, tokens: int) -> None:
+    def check_wait(self, tokens: int) -> None:
+        """Refuse a request of so many tokens if it would have to wait too long.
+
+        Asked before a request is prepared, it keeps the refused ones from taking time of the others.
+
+        Raises
+        ------
+        Overloaded
+            With the time after which to try again.
+        """
         wait = self.wait_seconds()
-        if self._closing:
-            self._refuse("the model is being replaced or the service stops: send it again", 1.0)
-        # an idle service takes a request of any size; its caller bounds the number of rows
-        if self.waiting_requests and self.waiting_tokens + tokens > self._limits.queue_tokens:
-            self._refuse(
-                f"expected at most {self._limits.queue_tokens:,} tokens waiting, and there are "
-                f"{self.waiting_tokens:,}: send it again later, or smaller",
-                wait,
-            )
         takes = self._pace.seconds(-(-tokens // self._limits.batch_tokens), tokens)
         bearable = max(self._limits.queue_seconds, _PATIENCE * takes)
         if wait > bearable:
@@ -263,6 +258,18 @@ class TokenBatcher(Generic[Row, Result]):
                 f"expected a wait of at most {bearable:.2g} s, and it would be {wait:.2g} s: send it again "
                 "later",
                 wait,
+            )
+
+    def _admit(self, tokens: int) -> None:
+        if self._closing:
+            self._refuse("the model is being replaced or the service stops: send it again", 1.0)
+        self.check_wait(tokens)
+        # an idle service takes a request of any size; its caller bounds the number of rows
+        if self.waiting_requests and self.waiting_tokens + tokens > self._limits.queue_tokens:
+            self._refuse(
+                f"expected at most {self._limits.queue_tokens:,} tokens waiting, and there are "
+                f"{self.waiting_tokens:,}: send it again later, or smaller",
+                self.wait_seconds(),
             )
 
     def _refuse(self, message: str, retry_after_seconds: float) -> None:
@@ -281,14 +288,14 @@ class TokenBatcher(Generic[Row, Result]):
     async def _run(self, batch: list[_Part[Row, Result]]) -> None:
         rows = [request.rows[number] for request, numbers in batch for number in numbers]
         tokens = sum(request.tokens[number] for request, numbers in batch for number in numbers)
-        self._running.append(tokens)
+        self._running_tokens = tokens
         started = self._clock()
         try:
             results: Sequence[Any] = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._compute, rows
+                self._thread, self._compute, rows
             )
         finally:
-            self._running.remove(tokens)
+            self._running_tokens = 0
         if len(results) != len(rows):
             raise RuntimeError(f"expected {len(rows)} results, got {len(results)}")
         self._measure(len(rows), tokens, self._clock() - started)
@@ -300,7 +307,6 @@ class TokenBatcher(Generic[Row, Result]):
             await self._run([part])
         except Exception as error:
             self._unfinished = [one for one in self._unfinished if one is not request]
-            self._queue = deque(one for one in self._queue if one is not request)
             if not request.answer.done():
                 request.answer.set_exception(error)
 
@@ -350,11 +356,10 @@ class TokenBatcher(Generic[Row, Result]):
     def _hand_out(self, batch: list[_Part[Row, Result]], results: Sequence[Any]) -> None:
         begin = 0
         for request, numbers in batch:
-            request.results.update(zip(numbers, results[begin : begin + len(numbers)], strict=True))
+            request.results.extend(results[begin : begin + len(numbers)])
             begin += len(numbers)
             if len(request.results) == len(request.rows) and not request.answer.done():
-                # two parts of a request may be computed at the same time, and end in any order
-                request.answer.set_result([request.results[number] for number in range(len(request.rows))])
+                request.answer.set_result(request.results)
 
     def _measure(self, rows: int, tokens: int, seconds: float) -> None:
         self.counts.batches += 1
