@@ -236,6 +236,46 @@ def first_stage_f(
     return float(beta[there] @ inverse @ beta[there] / there.sum())
 
 
+def conditional_f(
+    treatments: np.ndarray, instruments: np.ndarray, clusters: np.ndarray | None = None
+) -> float:
+    """Return the F of the instruments for the first treatment, given that they must explain the others too.
+
+    The plain first stage is strong as soon as any instrument moves the price. Instruments that move together
+    cannot tell two treatments apart however large it is; this F is then near 0 (Sanderson and Windmeijer, 2016).
+
+    Parameters
+    ----------
+    treatments : numpy.ndarray
+        Endogenous columns, demeaned, shape (n, k).
+    instruments : numpy.ndarray
+        Excluded instruments, demeaned, shape (n, m), m >= k.
+    clusters : numpy.ndarray, optional
+        Cluster numbers, shape (n,).
+
+    Returns
+    -------
+    float
+        Robust Wald statistic divided by m - k + 1; the plain F with one treatment.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> cost = rng.normal(size=(500, 1))
+    >>> prices = cost + rng.normal(size=(500, 2))
+    >>> bool(conditional_f(prices[:, :1], cost, None) > 100), bool(conditional_f(prices, cost @ [[1, 2]]) < 5)
+    (True, True)
+    """
+    price, others = treatments[:, 0], treatments[:, 1:]
+    none = np.empty((len(price), 0))
+    if not others.shape[1]:
+        return first_stage_f(price, none, instruments, clusters)
+    together = two_stage(price, others, instruments).coefficients
+    own = price - others @ np.nan_to_num(together)
+    count = instruments.shape[1]
+    return first_stage_f(own, none, instruments, clusters) * count / (count - others.shape[1])
+
+
 def interval(value: float, standard_error: float, n_clusters: int, level: float) -> tuple[float, float]:
     """Return a confidence interval by Student's t with one degree of freedom fewer than clusters.
 
