@@ -117,8 +117,8 @@ def category_residuals(design: Design, config: DemandConfig) -> Residuals | None
     if not controls.shape[1]:
         return Residuals(within[:, 0], within[:, 1 : 1 + k], cost_columns)
     moved = design.within(controls)
-    # boosting finds a product by its controls and takes out its cost by what neighboring weeks cost: what is left of
-    # a cost that stays for months is noise of another size in costs, prices and units
+    # boosting knows a product and its weeks by the controls, and takes out a cost that stays for months by
+    # what it was in the weeks beside: the instrument would lose most of its strength
     kind: Nuisance = "boosting" if costs is None and n_rows >= _ROWS_FOR_BOOSTING else "linear"
     if kind == "boosting":
         moved = np.column_stack([moved, controls])

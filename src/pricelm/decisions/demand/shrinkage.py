@@ -139,7 +139,7 @@ def pooled(values: np.ndarray, errors: np.ndarray, source: str, wider: Pool, *, 
     --------
     >>> pool = pooled(np.array([-2.0, -2.2, -1.8]), np.full(3, 0.3), "tea", Pool.of(PUBLISHED_OWN))
     >>> round(pool.prior.mean, 2), round(pool.prior.spread, 2), pool.n_products
-    (-2.0, 0.51, 3)
+    (-2.0, 0.5, 3)
     """
     there = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
     values, errors = values[there, None], errors[there, None]
@@ -152,7 +152,7 @@ def pooled(values: np.ndarray, errors: np.ndarray, source: str, wider: Pool, *, 
     precision = weights.sum(axis=0)
     means = (weights * values).sum(axis=0) / precision
     misfit = (weights * (values - means) ** 2).sum(axis=0)
-    # the restricted likelihood, which integrates over the mean; the first term is the width of the grid's cells
+    # the restricted likelihood, which integrates over the mean; place is the width of the grid's cells
     logs = np.log(place) - 0.5 * (spreads / scale) ** 2
     logs += 0.5 * (np.log(weights).sum(axis=0) - np.log(precision) - misfit)
     shares = np.exp(logs - logs.max())
