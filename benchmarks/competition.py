@@ -269,23 +269,35 @@ def _warned(case: str, seen: Sequence[CollusionWarning], collude: bool) -> Itera
     )
 
 
+def competition_rows(
+    data: Path, *, scale: int = 20_000, markets: int = 50, sessions: int = 24, periods: int = 400_000
+) -> list[Row]:
+    """Return matching, blocking, equilibria and warnings; ``data`` holds ``product_matching``."""
+    folder = data / "product_matching"
+    if not (folder / "pairs.csv").is_file():
+        raise FileNotFoundError(f"expected {folder / 'pairs.csv'}; give its folder with --data")
+    return [
+        *matching_rows([read_pairs(folder, name) for name in SETS]),
+        scale_row(scale),
+        *equilibrium_rows(markets),
+        *collusion_rows(sessions, periods),
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; the exit code is 0 when every bar is reached, 1 when not, 2 without the data."""
     options = _parser().parse_args(arguments)
-    folder = options.data / "product_matching"
-    if not (folder / "pairs.csv").is_file():
-        print(
-            f"benchmarks.competition: expected {folder / 'pairs.csv'}; give its folder with --data",
-            file=sys.stderr,
+    try:
+        rows = competition_rows(
+            options.data,
+            scale=options.scale,
+            markets=options.markets,
+            sessions=options.sessions,
+            periods=options.periods,
         )
+    except FileNotFoundError as error:
+        print(f"benchmarks.competition: {error}", file=sys.stderr)
         return 2
-    sets = [read_pairs(folder, name) for name in SETS]
-    rows = [
-        *matching_rows(sets),
-        scale_row(options.scale),
-        *equilibrium_rows(options.markets),
-        *collusion_rows(options.sessions, options.periods),
-    ]
     document = Document("competition", rows, versions())
     document.write(options.out)
     print(plain(row_table(rows)))

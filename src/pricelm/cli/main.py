@@ -20,6 +20,7 @@ from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.forecast import forecast
 from pricelm.cli.keys import keys
 from pricelm.cli.markdown import markdown
 from pricelm.cli.models import models
@@ -30,6 +31,7 @@ from pricelm.cli.quote import quote
 from pricelm.cli.replay import replay
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
+from pricelm.cli.simulate import simulate
 from pricelm.cli.stock import stock
 from pricelm.cli.store import store
 from pricelm.cli.train import train
@@ -55,6 +57,7 @@ for command in (
     serve,
     backbones,
     demand,
+    forecast,
     rules,
     optimize,
     apply,
@@ -73,6 +76,7 @@ app.add_typer(store, name="store")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
+app.add_typer(simulate, name="simulate")
 
 
 def _show_version(wanted: bool) -> None:
