@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import demand, inventory, optimization, promotion
+from benchmarks import competition, demand, dynamic, forecast, inventory, optimization, promotion
 from benchmarks.results import Document, Row, versions
 from benchmarks.tables import Table, number, plain, with_interval
 from pricelm.core.errors import ConfigError, DataError
@@ -36,6 +36,13 @@ def parts(data: Path) -> dict[str, Callable[[], list[Row]]]:
         "inventory": inventory.inventory_rows,
         "promotion": promotion.promotion_rows,
         "optimization": _optimization_rows,
+        "forecast": forecast.forecast_rows,
+        "dynamic": lambda: [
+            *dynamic.matrix_rows(40),
+            *dynamic.off_policy_rows(60),
+            *dynamic.power_rows(4000),
+        ],
+        "competition": lambda: competition.competition_rows(data),
     }
 
 

@@ -20,11 +20,12 @@ from benchmarks.tables import plain, row_table
 from benchmarks.twin_markets import Size, score_elasticities, score_forecaster, twins
 from pricelm.core.errors import DataError
 from pricelm.decisions.demand.choice import HISTORIES, ChoiceModel
+from pricelm.decisions.demand.first_stage import first_stage_f
 from pricelm.decisions.demand.learn import learn_demand
 from pricelm.decisions.demand.market_logit import market_logit
 from pricelm.decisions.demand.orthogonal import CrossFitting, residuals, response_model
 from pricelm.decisions.demand.panel import weekly_panel
-from pricelm.decisions.demand.regression import first_stage_f, two_stage
+from pricelm.decisions.demand.regression import two_stage
 
 SEED = 42
 _RESULT = Path(__file__).parent / "results" / "demand.json"

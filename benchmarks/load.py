@@ -66,9 +66,7 @@ class Connections:
 
     async def post(self, body: bytes) -> tuple[int, bytes]:
         """Send a body; return the status and the answer."""
-        reader, writer = (
-            self._free.pop() if self._free else await asyncio.open_connection(self._host, self._port)
-        )
+        reader, writer = await self._open()
         writer.write(self._head + b"%d\r\n\r\n" % len(body) + body)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
@@ -78,6 +76,14 @@ class Connections:
         else:
             self._free.append((reader, writer))
         return int(head.split(b" ", 2)[1]), answer
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()  # the server has let it go, as any may that was idle for long
+        return await asyncio.open_connection(self._host, self._port)
 
     def close(self) -> None:
         """Close all of them."""

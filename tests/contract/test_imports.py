@@ -35,10 +35,13 @@ HEAVY = (
     "prometheus_client",
     "onnx",
     "onnxruntime",
+    "statsforecast",
+    "mlforecast",
 )
 COMMANDS = (
     "train", "tune", "compare", "evaluate", "predict", "quote", "export", "serve", "keys", "models",
-    "backbones", "demand", "rules", "optimize", "promote", "markdown", "stock", "demo", "doctor",
+    "backbones", "demand", "forecast", "rules", "optimize", "promote", "markdown", "stock", "simulate",
+    "compete", "batch", "apply", "rollback", "replay", "store", "audit", "demo", "doctor",
 )  # fmt: skip
 RUN_COMMAND_LINE = """
 import sys

@@ -19,8 +19,10 @@ from pricelm.core.errors import DataError
 
 MOST_UNITS = 1e9
 _JUMP = 8.0
+_REPEATED = "repeated row"
 _YES = frozenset({"1", "true", "yes", "y", "t", "是", "有"})
 _NO = frozenset({"0", "false", "no", "n", "f", "", "none", "nan", "否", "无"})
+_WHERE = ("sku", "store", "date")
 _REJECTED_COLUMNS = ["row", "column", "value", "reason"]
 
 
@@ -44,6 +46,9 @@ class CheckedSales:
         What was kept but should be known.
     currency : str
         ISO code of the prices, or ``""``.
+    lost : pandas.DataFrame
+        sku, store and date of the rejected rows that name them: what was sold there is not known, which is
+        not the same as nothing.
     """
 
     sales: pd.DataFrame
@@ -52,6 +57,7 @@ class CheckedSales:
     refusals: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     currency: str = ""
+    lost: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_WHERE)))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -127,6 +133,8 @@ def check_sales(frame: pd.DataFrame, columns: SalesColumns) -> CheckedSales:
     check.reject_duplicates(sales)
     kept = check.reason == ""
     rejected = check.rejected_rows()
+    # of a row that merely stands there twice, one was kept
+    lost = sales.loc[~kept & (check.reason != _REPEATED) & (sales["sku"] != ""), list(_WHERE)].dropna()
     sales = sales.loc[kept]
     if sales.empty:
         first = rejected["reason"].value_counts().index[0] if len(rejected) else "none were read"
@@ -136,7 +144,7 @@ def check_sales(frame: pd.DataFrame, columns: SalesColumns) -> CheckedSales:
         )
     currency = check.settle_currency(kept)
     refusals = _unit_changes(sales) | check.changes(kept)
-    return CheckedSales(sales, columns.promotions, rejected, refusals, check.warnings, currency)
+    return CheckedSales(sales, columns.promotions, rejected, refusals, check.warnings, currency, lost)
 
 
 class _Check:
@@ -237,7 +245,7 @@ class _Check:
             return
         repeated = np.zeros(len(sales), dtype=bool)
         repeated[usable] = sales.loc[usable].duplicated().to_numpy()
-        self.reject(repeated, self.columns.date, "repeated row")
+        self.reject(repeated, self.columns.date, _REPEATED)
         usable &= ~repeated
         twice[:] = False
         twice[usable] = sales.loc[usable, key].duplicated(keep=False).to_numpy()

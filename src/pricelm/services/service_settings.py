@@ -50,7 +50,7 @@ class ServiceSettings(BaseSettings):
     cached_texts: int = Field(20_000, ge=0, description="texts whose price a worker remembers")
     batch_tokens: int = Field(4096, ge=1, description="tokens that are priced at once")
     queue_tokens: int = Field(262_144, ge=1, description="tokens that may wait, a bound on memory")
-    queue_seconds: float = Field(0.5, gt=0, description="longest wait until a request has its first turn")
+    queue_seconds: float = Field(0.2, gt=0, description="longest wait until a request has its first turn")
     timeout_seconds: float = Field(30.0, gt=0, description="time for one request")
     body_bytes: int = Field(8 << 20, ge=1024, description="largest body of a request")
     body_seconds: float = Field(10.0, gt=0, description="longest time that a body may take to arrive")
@@ -82,7 +82,12 @@ class ServiceSettings(BaseSettings):
     @property
     def batch_limits(self) -> BatchLimits:
         """The limits of dynamic batching."""
-        return BatchLimits(self.batch_tokens, self.queue_tokens, self.queue_seconds, self.timeout_seconds)
+        return BatchLimits(
+            batch_tokens=self.batch_tokens,
+            queue_tokens=self.queue_tokens,
+            queue_seconds=self.queue_seconds,
+            timeout_seconds=self.timeout_seconds,
+        )
 
     @property
     def serving_options(self) -> ServingOptions:

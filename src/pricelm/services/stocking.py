@@ -17,6 +17,7 @@ from pricelm.catalog.readers import read_listings
 from pricelm.core.errors import ConfigError, DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.decisions.demand import DemandModel
+from pricelm.decisions.forecasting import SalesForecast
 from pricelm.decisions.inventory.page import stock_page
 from pricelm.decisions.inventory.plan import StockPlan, StockProduct, plan_stock
 from pricelm.services.outputs import replaced_file
@@ -58,6 +59,9 @@ class StockRequest:
         where ``deviation`` is not given.
     prices : pathlib.Path, optional
         Table of prices that `pricelm optimize` wrote: its proposed prices are the chosen ones.
+    forecast : pathlib.Path, optional
+        Forecast in JSON: units and deviation at the prices it was made for are taken from it; not with
+        ``demand``.
     """
 
     products: str | Path
@@ -71,6 +75,7 @@ class StockRequest:
     holding_rate: float = 0.25
     noise: float = 0.3
     prices: Path | None = None
+    forecast: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -141,14 +146,27 @@ def plan_orders(request: StockRequest, progress: Progress = Silence()) -> StockR
         raise ConfigError(
             f"expected days and a holding rate above 0 and noise of 0 or more, got {(*rates, request.noise)}"
         )
+    if request.demand and request.forecast:
+        raise ConfigError("expected units from --demand or from --forecast, got both. Leave one out")
     progress.start("planning stock", 0)
     table = _table(read_listings(request.products, query=request.query), request.columns)
     if request.prices is not None:
         table = _with_prices(table, request.prices)
-    model = DemandModel.load(request.demand) if request.demand else None
-    plans = _plans(table, request, model)
+    if request.demand:
+        sources = _Sources(DemandModel.load(request.demand))
+    else:
+        sources = _Sources(forecast=SalesForecast.load(request.forecast) if request.forecast else None)
+    plans = _plans(table, request, sources)
     _write(request, plans, document)
     return StockResult(plans, request.out, document, request.report)
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Where units come from, when not from the table of products."""
+
+    demand: DemandModel | None = None
+    forecast: SalesForecast | None = None
 
 
 def _table(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
@@ -187,7 +205,7 @@ def _with_prices(table: pd.DataFrame, source: Path) -> pd.DataFrame:
     return table.assign(price=proposed.where(proposed.notna(), table["price"]))
 
 
-def _plans(table: pd.DataFrame, request: StockRequest, model: DemandModel | None) -> list[StockPlan]:
+def _plans(table: pd.DataFrame, request: StockRequest, sources: _Sources) -> list[StockPlan]:
     plans: list[StockPlan] = []
     seen: set[str] = set()
     for row in table.to_dict("records"):
@@ -196,25 +214,31 @@ def _plans(table: pd.DataFrame, request: StockRequest, model: DemandModel | None
             if sku in seen:
                 raise DataError("repeated product: it stands in the table more than once")
             seen.add(sku)
-            one = _product({str(name): value for name, value in row.items()}, request, model)
+            one = _product({str(name): value for name, value in row.items()}, request, sources)
             plans += plan_stock([one], request.period_days, request.review_days / request.period_days)
         except DataError as error:
             plans.append(StockPlan(sku, "none", refusal=str(error)))
     return plans
 
 
-def _product(row: Mapping[str, Any], request: StockRequest, model: DemandModel | None) -> StockProduct:
+def _product(row: Mapping[str, Any], request: StockRequest, sources: _Sources) -> StockProduct:
     for name in (*_ZEROS, "lead_time_days"):
         if not np.isfinite(row[name]):
             raise DataError(f"not a number: expected a number of {name}")
     units, deviation = float(row["units"]), float(row["deviation"])
     noise = request.noise
-    if model is not None:
-        units, spread = _at_price(model, row, request.period_days)
+    if sources.demand is not None:
+        units, spread = _at_price(sources.demand, row, request.period_days)
         noise = float(np.hypot(noise, spread))
         deviation = float("nan")
+    if sources.forecast is not None:
+        periods = request.period_days / sources.forecast.period_days
+        units, deviation = sources.forecast.rate(str(row["sku"]))
+        units, deviation = units * periods, deviation * float(np.sqrt(periods))
     if not np.isfinite(units):
-        raise DataError("no demand: expected units a period, or a demand model that knows the product")
+        raise DataError(
+            "no demand: expected units a period, or a demand model or forecast that knows the product"
+        )
     if not np.isfinite(deviation) and units >= 0:
         deviation = float(np.sqrt(units + (noise * units) ** 2))
     holding, shortage = float(row["holding"]), float(row["shortage"])

@@ -26,14 +26,17 @@ from pricelm.services.story_chapters import (
     rules_chapter,
     stock_chapter,
 )
+from pricelm.services.story_outlook import forecast_chapter, simulate_chapter
 
 CHAPTERS: Mapping[str, Callable[[Scene, Progress], Chapter]] = {
     "demand": demand_chapter,
     "rules": rules_chapter,
     "optimize": optimize_chapter,
+    "forecast": forecast_chapter,
     "promote": promote_chapter,
     "markdown": markdown_chapter,
     "stock": stock_chapter,
+    "simulate": simulate_chapter,
 }
 """What the shop does one after the other; a later chapter may build on the files of the earlier ones."""
 

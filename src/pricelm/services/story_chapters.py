@@ -134,7 +134,7 @@ def demand_chapter(scene: Scene, progress: Progress) -> Chapter:
     return Chapter(
         "demand",
         "It sells, and demand is learned",
-        _line(words),
+        command_line(words),
         said,
         rows,
         "demand.html",
@@ -153,7 +153,7 @@ def rules_chapter(scene: Scene, progress: Progress) -> Chapter:
         f"the rival, and 97% of today's units. {found.rules} rules on {found.products} products: {state}."
     ]
     words = ["rules", "lint", scene.file("rules.yaml"), scene.file("products.csv")]
-    return Chapter("rules", "The shop writes down its rules", _line(words), said)
+    return Chapter("rules", "The shop writes down its rules", command_line(words), said)
 
 
 def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
@@ -190,7 +190,13 @@ def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
     words += ["--rules", scene.file("rules.yaml"), "--today", today, "--out", scene.file("prices.csv")]
     figures = plan_figures(result.plan, result.frontier, most=1)
     return Chapter(
-        "optimize", "Prices are chosen under the rules", _line(words), said, rows, "prices.html", figures
+        "optimize",
+        "Prices are chosen under the rules",
+        command_line(words),
+        said,
+        rows,
+        "prices.html",
+        figures,
     )
 
 
@@ -234,7 +240,13 @@ def promote_chapter(scene: Scene, progress: Progress) -> Chapter:
     words += ["--out", scene.file("campaigns.csv"), "--report", scene.file("campaigns.html")]
     shown = rows if len(rows) > 1 else []
     return Chapter(
-        "promote", "A promotion is planned", _line(words), [" ".join(said)], shown, "campaigns.html", figures
+        "promote",
+        "A promotion is planned",
+        command_line(words),
+        [" ".join(said)],
+        shown,
+        "campaigns.html",
+        figures,
     )
 
 
@@ -269,7 +281,7 @@ def markdown_chapter(scene: Scene, progress: Progress) -> Chapter:
     figures = markdown_figures(result.schedules, scene.sold.currency, 3)
     shown = rows if len(rows) > 1 else []
     return Chapter(
-        "markdown", "What leaves is marked down", _line(words), said, shown, "markdown.html", figures
+        "markdown", "What leaves is marked down", command_line(words), said, shown, "markdown.html", figures
     )
 
 
@@ -300,7 +312,13 @@ def stock_chapter(scene: Scene, progress: Progress) -> Chapter:
     words += ["--report", scene.file("orders.html")]
     shown = rows if len(rows) > 1 else []
     return Chapter(
-        "stock", "Stock follows the prices", _line(words), said, shown, "orders.html", stock_figures(urgent)
+        "stock",
+        "Stock follows the prices",
+        command_line(words),
+        said,
+        shown,
+        "orders.html",
+        stock_figures(urgent),
     )
 
 
@@ -310,5 +328,6 @@ def _true_margin(sold: ShopSales, prices: Mapping[str, float]) -> float:
     return sum((price - costs[sku]) * units[sku] for sku, price in prices.items())
 
 
-def _line(words: Sequence[object]) -> str:
+def command_line(words: Sequence[object]) -> str:
+    """Return what a person types into a shell, quoted where it must be."""
     return shlex.join(["pricelm", *map(str, words)])

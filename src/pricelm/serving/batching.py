@@ -24,6 +24,7 @@ Row = TypeVar("Row")
 Result = TypeVar("Result")
 
 _MEMORY = 0.9
+_PATIENCE = 4.0
 _LEAST_SPREAD = 0.1
 _LEAST_SHARE_OF_TOKENS = 0.2
 
@@ -38,8 +39,9 @@ class BatchLimits:
         Tokens of one batch; a single row may have more.
     queue_tokens : int, default 262144
         Tokens of all requests that wait or are worked on: a bound on memory.
-    queue_seconds : float, default 0.5
-        Longest time until a new request has its first turn, estimated from the speed of late.
+    queue_seconds : float, default 0.2
+        Longest time until a new request has its first turn, estimated from the speed of late. A request
+        that takes long itself may wait four times as long as it takes.
     timeout_seconds : float, default 30.0
         Time for one request where its caller names none.
 
@@ -51,12 +53,12 @@ class BatchLimits:
     Examples
     --------
     >>> BatchLimits(batch_tokens=1024).queue_seconds
-    0.5
+    0.2
     """
 
     batch_tokens: int = 4096
     queue_tokens: int = 262_144
-    queue_seconds: float = 0.5
+    queue_seconds: float = 0.2
     timeout_seconds: float = 30.0
 
     def __post_init__(self) -> None:
@@ -238,22 +240,36 @@ class TokenBatcher(Generic[Row, Result]):
             await asyncio.wait([self._worker])
         self._thread.shutdown(wait=False)
 
-    def _admit(self, tokens: int) -> None:
+    def check_wait(self, tokens: int) -> None:
+        """Refuse a request of so many tokens if it would have to wait too long.
+
+        Asked before a request is prepared, it keeps the refused ones from taking time of the others.
+
+        Raises
+        ------
+        Overloaded
+            With the time after which to try again.
+        """
         wait = self.wait_seconds()
+        takes = self._pace.seconds(-(-tokens // self._limits.batch_tokens), tokens)
+        bearable = max(self._limits.queue_seconds, _PATIENCE * takes)
+        if wait > bearable:
+            self._refuse(
+                f"expected a wait of at most {bearable:.2g} s, and it would be {wait:.2g} s: send it again "
+                "later",
+                wait,
+            )
+
+    def _admit(self, tokens: int) -> None:
         if self._closing:
             self._refuse("the model is being replaced or the service stops: send it again", 1.0)
+        self.check_wait(tokens)
         # an idle service takes a request of any size; its caller bounds the number of rows
         if self.waiting_requests and self.waiting_tokens + tokens > self._limits.queue_tokens:
             self._refuse(
                 f"expected at most {self._limits.queue_tokens:,} tokens waiting, and there are "
                 f"{self.waiting_tokens:,}: send it again later, or smaller",
-                wait,
-            )
-        if wait > self._limits.queue_seconds:
-            self._refuse(
-                f"expected a wait of at most {self._limits.queue_seconds:g} s, and it would be {wait:.2g} s: "
-                "send it again later",
-                wait,
+                self.wait_seconds(),
             )
 
     def _refuse(self, message: str, retry_after_seconds: float) -> None:

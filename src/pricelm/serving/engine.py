@@ -45,6 +45,7 @@ class OnnxCopy:
 
     def __init__(self, folder: Path, copy: ExportedCopy, precision: str, threads: int) -> None:
         self._max_length = copy.max_length
+        self._threads = threads
         # The scale of a product in int8 is that of the largest number in the batch: a neighbor would count.
         self._alone = precision == "int8"
         self._readers = (
@@ -82,7 +83,12 @@ class OnnxCopy:
             )[0]
             return found
 
-        return self._readers.map(read, batches) if self._readers and len(batches) > 1 else map(read, batches)
+        if self._readers is None or len(batches) == 1:
+            return map(read, batches)
+        # a task for each thread and not for each text: handing over takes time that a text is short of
+        shares = [batches[start :: self._threads] for start in range(min(self._threads, len(batches)))]
+        parts = list(self._readers.map(lambda share: [read(rows) for rows in share], shares))
+        return [parts[n % len(shares)][n // len(shares)] for n in range(len(batches))]
 
 
 class OnnxEngine:

@@ -11,10 +11,11 @@ from linearmodels.iv import IV2SLS
 from scipy import stats
 
 from pricelm.core.errors import DataError
+from pricelm.decisions.demand.first_stage import conditional_f, first_stage_f
 from pricelm.decisions.demand.market_logit import market_logit
 from pricelm.decisions.demand.orthogonal import CrossFitting, partially_linear, residuals
 from pricelm.decisions.demand.poisson import demand_beyond, poisson_regression
-from pricelm.decisions.demand.regression import demean, first_stage_f, interval, two_stage
+from pricelm.decisions.demand.regression import demean, interval, two_stage
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,31 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         low, high = interval(float(fit.coefficients[0]), float(fit.standard_errors[0]), fit.n_clusters, 0.9)
         held += low <= -2 <= high
     assert 0.85 <= held / 300 <= 0.95
+
+
+def test_the_conditional_f_is_small_where_instruments_cannot_tell_two_treatments_apart() -> None:
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=(2, 2000, 1))
+    noise = rng.normal(size=(2000, 2))
+    apart = np.column_stack([first, second])
+    none = np.empty((2000, 0))
+    # each price has its own instrument: nothing is lost by asking for both
+    both = conditional_f(apart + noise, apart)
+    assert both == pytest.approx(first_stage_f((first + noise[:, :1])[:, 0], none, first), rel=0.1)
+    # one cost moves both prices; a second instrument that hardly differs does not help
+    alike = first @ [[1.0, 1.0]] + noise
+    nearly = np.column_stack([first, first + 0.001 * second])
+    assert first_stage_f(alike[:, 0], none, nearly) > 500
+    assert conditional_f(alike, nearly) < 10
+    assert conditional_f(alike, np.column_stack([first, -first / 9])) < 1e-6
+
+
+def test_the_conditional_f_is_the_squared_t_of_what_the_other_treatment_leaves_of_the_instruments() -> None:
+    rng = np.random.default_rng(3)
+    costs = rng.normal(size=(2000, 2)) @ [[1.0, 0.6], [0.0, 0.3]]
+    prices = costs @ [[1.0, 0.3], [0.2, 0.8]] + rng.normal(size=(2000, 2))
+    left = IV2SLS(prices[:, 0], None, prices[:, 1], costs).fit().resids.to_numpy()
+    taken = sm.OLS(prices[:, 1], costs).fit().fittedvalues
+    other = sm.OLS(costs[:, 0], taken).fit().resid
+    expected = sm.OLS(left, other).fit(cov_type="HC1").tvalues[0] ** 2
+    assert conditional_f(prices, costs) == pytest.approx(expected, rel=0.05)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pricelm.cli.main import app
 from pricelm.decisions.demand import Confounding, DemandEstimate, DemandModel, ElasticityCurve
+from pricelm.decisions.forecasting import SalesForecast, SeriesForecast
 from tests.unit.decisions.test_promotion import drawn_panel
 
 PRODUCTS = """sku,units,price,unit_cost,lead_time_days,on_hand
@@ -54,6 +55,29 @@ def test_stock_follows_demand_at_the_chosen_price(tmp_path: Path) -> None:
         levels.append(json.loads(done.stdout)["rows"][0])
     assert levels[0]["order_quantity"] == 50.0 and levels[1]["order_quantity"] == 32.0
     assert "test first" in levels[2]["refusal"].lower()
+
+
+def test_stock_follows_the_forecast_of_all_stores(tmp_path: Path) -> None:
+    numbers = dict.fromkeys(("price", "low", "median", "baseline_units"), (0.0, 0.0))
+    stores = [
+        SeriesForecast(
+            "product", "tea", store, "", "smooth", "ensemble", "", units=units, high=high, **numbers
+        )
+        for store, units, high in (("s", (30.0, 50.0), (30.0, 50.0)), ("t", (10.0, 10.0), (10.0, 10.0)))
+    ]
+    refused = [{"sku": "hat", "store": "", "reason": "unit change: prices from 1 to 90"}]
+    made = SalesForecast(stores, ("2024-01-01", "2024-01-08"), 7, 0.9, refusals=refused)
+    made.save(tmp_path / "f.json")
+    (tmp_path / "p.csv").write_text("sku,price,unit_cost,lead_time_days\ntea,4,2,7\nhat,4,2,7\n")
+    words = ["stock", str(tmp_path / "p.csv"), "-o", str(tmp_path / "o.csv"), "--json"]
+    words += ["--forecast", str(tmp_path / "f.json")]
+    done = CliRunner().invoke(app, words)
+    rows = json.loads(done.stdout)["rows"]
+    assert rows[0]["order_quantity"] == 50.0  # the mean of 40 and 60
+    assert rows[0]["safety_stock"] == 0.0  # nothing is unsure in it
+    assert rows[1]["refusal"].startswith("no forecast: hat is not in it, because of unit change")
+    both = CliRunner().invoke(app, [*words, "--demand", str(tmp_path / "f.json")])
+    assert both.exit_code == 2 and "--demand or from --forecast" in both.output
 
 
 def test_promote_measures_and_plans(tmp_path: Path) -> None:

@@ -136,8 +136,13 @@ def test_the_queue_is_bounded_and_says_when_to_come_again() -> None:
             await batcher.submit([9], [1])
         assert caught.value.retry_after_seconds == pytest.approx(2.6)
         assert batcher.counts.refused == 1
-        model.let_go(5)
+        # one that takes three seconds itself may wait for 2.6
+        batcher.check_wait(300)
+        large = asyncio.create_task(batcher.submit(list(range(10, 13)), [100] * 3))
+        await asyncio.sleep(0)
+        model.let_go(8)
         assert await asyncio.gather(running, *waiting) == [[2], [4], [6]]
+        assert await large == [20, 22, 24]
         await batcher.close()
 
     run(body)

@@ -7,11 +7,12 @@ from scipy import stats
 
 from pricelm.decisions.demand.design import Design
 from pricelm.decisions.demand.regression import demean, least_squares, numbered
-from pricelm.decisions.demand.shrinkage import Prior, learned_prior, shrink
+from pricelm.decisions.demand.shrinkage import Pool, Prior, pooled
 
 _MOST_RIVALS = 12
 _WEEKS_A_COLUMN = 4
-_NO_PRIOR = Prior(0.0, 0.5, 0.0, 0, "no cross effect")
+_SPREAD = 0.5
+_NO_EFFECT = Prior(0.0, _SPREAD, 0.0, 0, "no cross effect")
 
 
 def cross_elasticities(design: Design, level: float) -> dict[str, dict[str, tuple[float, float, float]]]:
@@ -45,11 +46,11 @@ def cross_elasticities(design: Design, level: float) -> dict[str, dict[str, tupl
     if not raw:
         return {}
     values, errors = np.array(list(raw.values())).T
-    prior = learned_prior(values, errors, "pairs", _NO_PRIOR)
+    pool = pooled(values, errors, "pairs", Pool.of(_NO_EFFECT), scale=_SPREAD)
     reach = float(stats.norm.ppf((1 + level) / 2))
     found: dict[str, dict[str, tuple[float, float, float]]] = {}
     for (name, rival), (value, error) in raw.items():
-        mean, deviation, _ = shrink(value, error, prior)
+        mean, deviation, _ = pool.shrink(value, error)
         found.setdefault(name, {})[rival] = (mean, mean - reach * deviation, mean + reach * deviation)
     return found
 

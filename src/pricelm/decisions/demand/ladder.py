@@ -117,7 +117,9 @@ def category_residuals(design: Design, config: DemandConfig) -> Residuals | None
     if not controls.shape[1]:
         return Residuals(within[:, 0], within[:, 1 : 1 + k], cost_columns)
     moved = design.within(controls)
-    kind: Nuisance = "boosting" if n_rows >= _ROWS_FOR_BOOSTING else "linear"
+    # boosting knows a product and its weeks by the controls, and takes out a cost that stays for months by
+    # what it was in the weeks beside: the instrument would lose most of its strength
+    kind: Nuisance = "boosting" if costs is None and n_rows >= _ROWS_FOR_BOOSTING else "linear"
     if kind == "boosting":
         moved = np.column_stack([moved, controls])
     return residuals(
@@ -219,14 +221,25 @@ def _by_residuals(design: Design, chosen: np.ndarray, rest: Residuals, config: D
     if not _cost_moves(design, chosen):
         why = "no instrument: its unit cost does not move"
         return _read("double machine learning", why, _careful(part, design, chosen))
-    through = Residuals(part.outcome, part.treatments, rest.instruments[chosen])
-    fit = _careful(through, design, chosen)
+    fit, among = _through_costs(part, rest.instruments[chosen], design, chosen, config)
     strength = fit.first_stage_f
     if not strength >= config.weak_f or not np.isfinite(fit.standard_errors[0]):
         why = f"unit cost is a weak instrument here (first-stage F {strength:.1f}, {config.weak_f:g} needed)"
         return _read("double machine learning", why, _careful(part, design, chosen), strength)
-    why = f"unit cost moves the price strongly enough (first-stage F {strength:.0f})"
+    why = f"unit cost moves the price strongly enough (first-stage F {strength:.0f}){among}"
     return _read("instruments", why, fit, strength)
+
+
+def _through_costs(
+    part: Residuals, costs: np.ndarray, design: Design, chosen: np.ndarray, config: DemandConfig
+) -> tuple[Fit, str]:
+    """Instrument own and rivals' prices, or the own alone where their costs cannot tell the two apart."""
+    fit = _careful(Residuals(part.outcome, part.treatments, costs), design, chosen)
+    # without week effects costs that move together would lend the own price what the rivals' do
+    if fit.first_stage_f >= config.weak_f or costs.shape[1] == 1 or not design.week_effects:
+        return fit, ""
+    alone = Residuals(part.outcome, part.treatments[:, :1], costs[:, :1])
+    return _careful(alone, design, chosen), "; costs do not tell the rivals' prices from the own"
 
 
 def _cost_moves(design: Design, chosen: np.ndarray) -> bool:

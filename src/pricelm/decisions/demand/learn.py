@@ -24,7 +24,7 @@ from pricelm.decisions.demand.ladder import (
 from pricelm.decisions.demand.levels import anchored_curve
 from pricelm.decisions.demand.panel import SalesPanel
 from pricelm.decisions.demand.records import Confounding, DemandEstimate, DemandModel
-from pricelm.decisions.demand.shrinkage import PUBLISHED_OWN, Prior, learned_prior, shrink
+from pricelm.decisions.demand.shrinkage import PUBLISHED_OWN, Pool, pooled
 
 _RUNGS = ("category prior", "fixed-effects Poisson", "double machine learning", "instruments")
 _ENOUGH = 3
@@ -64,13 +64,13 @@ def learn_demand(
     learned: list[_Learned] = []
     for name, rows in usable.groupby("category", sort=True):
         learned += _category(panel, str(name), rows, config, progress)
-    priors = _priors(learned)
-    estimates = [_estimate(one, priors[one.category], config) for one in learned]
+    pools = _pools(learned)
+    estimates = [_estimate(one, pools[one.category], config) for one in learned]
     estimates += list(_refused(panel, {one.sku for one in learned}, config))
     estimates.sort(key=lambda estimate: estimate.sku)
     return DemandModel(
         estimates,
-        {name: asdict(prior) for name, prior in priors.items()},
+        {name: asdict(pool.prior) for name, pool in pools.items()},
         panel.period_days,
         panel.currency,
         asdict(config),
@@ -102,35 +102,35 @@ def _category(
         yield one
 
 
-def _priors(learned: list[_Learned]) -> dict[str, Prior]:
-    """Learn the prior of every category from its best rung that has enough products."""
-    overall = _prior_of(learned, "all categories", PUBLISHED_OWN)
+def _pools(learned: list[_Learned]) -> dict[str, Pool]:
+    """Pool the estimates of every category from its best rung that has enough products."""
+    overall = _pool_of(learned, "all categories", Pool.of(PUBLISHED_OWN))
     names = dict.fromkeys(one.category for one in learned)
     return {
-        name: _prior_of([one for one in learned if one.category == name], name or "all products", overall)
+        name: _pool_of([one for one in learned if one.category == name], name or "all products", overall)
         for name in names
     }
 
 
-def _prior_of(learned: list[_Learned], source: str, wider: Prior) -> Prior:
+def _pool_of(learned: list[_Learned], source: str, wider: Pool) -> Pool:
     own = [one.own for one in learned if np.isfinite(one.own.elasticity)]
     for lowest in range(len(_RUNGS) - 1, 0, -1):
         # a biased rung must not pull the products that stand above it
         enough = [one for one in own if one.rung in _RUNGS[lowest:]]
         if len(enough) >= _ENOUGH:
             values, errors = np.array([(one.elasticity, one.error) for one in enough]).T
-            return learned_prior(values, errors, f"{len(enough)} products of {source}", wider)
+            return pooled(values, errors, f"{len(enough)} products of {source}", wider)
     return wider
 
 
-def _estimate(one: _Learned, prior: Prior, config: DemandConfig) -> DemandEstimate:
+def _estimate(one: _Learned, pool: Pool, config: DemandConfig) -> DemandEstimate:
     own, known = one.own, bool(np.isfinite(one.own.elasticity))
     if known:
-        value, error, weight = shrink(own.elasticity, own.error, prior)
-        why = f"{own.why}; {weight:.0%} from its own sales, the rest from {prior.source}"
+        value, error, weight = pool.shrink(own.elasticity, own.error)
+        why = f"{own.why}; {weight:.0%} from its own sales, the rest from {pool.source}"
     else:
-        value, error, weight = prior.mean, prior.standard_error, 0.0
-        why = f"{own.why}; the elasticity is that of {prior.source}"
+        value, error, weight = pool.prior.mean, pool.prior.standard_error, 0.0
+        why = f"{own.why}; the elasticity is that of {pool.source}"
     if value > 0:
         why += "; the sign is wrong for a demand curve: do not act on it"
     reach = float(stats.norm.ppf((1 + config.confidence_level) / 2)) * error

@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pricelm.core.errors import ConfigError, DataError
-from pricelm.decisions.demand.regression import Fit, first_stage_f, two_stage
+from pricelm.decisions.demand.first_stage import conditional_f
+from pricelm.decisions.demand.regression import Fit, two_stage
 
 Nuisance = Literal["linear", "boosting"]
 _PENALTIES = tuple(10.0**power for power in range(-3, 4))
@@ -141,7 +142,7 @@ def partially_linear(rest: Residuals, clusters: np.ndarray, *, weights: np.ndarr
     Returns
     -------
     Fit
-        One coefficient a treatment; with instruments, ``first_stage_f`` of the first treatment.
+        One coefficient a treatment; with instruments, ``first_stage_f``: :func:`.first_stage.conditional_f`.
 
     Examples
     --------
@@ -156,8 +157,7 @@ def partially_linear(rest: Residuals, clusters: np.ndarray, *, weights: np.ndarr
     if rest.instruments is None:
         return two_stage(rest.outcome, rest.treatments, rest.treatments, clusters=clusters, weights=weights)
     fit = two_stage(rest.outcome, rest.treatments, rest.instruments, clusters=clusters, weights=weights)
-    none = np.empty((len(rest.outcome), 0))
-    strength = first_stage_f(rest.treatments[:, 0], none, rest.instruments, clusters)
+    strength = conditional_f(rest.treatments, rest.instruments, clusters)
     return Fit(fit.coefficients, fit.covariance, fit.scores, fit.n_rows, fit.n_clusters, strength)
 
 

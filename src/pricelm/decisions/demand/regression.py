@@ -202,40 +202,6 @@ def two_stage(
     return Fit(coefficients, covariance, scores, n_rows, int(groups.max()) + 1)
 
 
-def first_stage_f(
-    price: np.ndarray, controls: np.ndarray, instruments: np.ndarray, clusters: np.ndarray | None = None
-) -> float:
-    """Return the robust F statistic of the excluded instruments in the first stage.
-
-    With one instrument it is the effective F of Montiel Olea and Pflueger; below 10 the instrument is weak,
-    and below 104.7 a 5 % t-test after it is not exactly 5 % (Lee and others, 2022).
-
-    Parameters
-    ----------
-    price : numpy.ndarray
-        Endogenous column, shape (n,).
-    controls : numpy.ndarray
-        Exogenous columns, shape (n, c); c may be 0.
-    instruments : numpy.ndarray
-        Excluded instruments, shape (n, m).
-    clusters : numpy.ndarray, optional
-        Cluster numbers, shape (n,).
-
-    Returns
-    -------
-    float
-        Wald statistic divided by m; 0 when the instruments do not vary.
-    """
-    fit = least_squares(price, np.column_stack([instruments, controls]), clusters=clusters)
-    count = instruments.shape[1]
-    beta, covariance = fit.coefficients[:count], fit.covariance[:count, :count]
-    there = np.isfinite(beta)
-    if not there.any():
-        return 0.0
-    inverse = linalg.pinvh(covariance[np.ix_(there, there)])
-    return float(beta[there] @ inverse @ beta[there] / there.sum())
-
-
 def interval(value: float, standard_error: float, n_clusters: int, level: float) -> tuple[float, float]:
     """Return a confidence interval by Student's t with one degree of freedom fewer than clusters.
 
