@@ -7,13 +7,13 @@ import contextlib
 import logging
 import multiprocessing
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 import pricelm
 from pricelm.core.errors import PricelmError
@@ -27,6 +27,9 @@ from pricelm.web.api.metrics import Metrics
 from pricelm.web.api.problems import ProblemError, on_http_error, on_known_error, on_validation_error
 
 _LOG = logging.getLogger("pricelm.service")
+_PRICED = ("/v1/quotes", "/v1/explanations")
+# English has four letters a token, Chinese three bytes: rather too many tokens than too few
+_BYTES_OF_A_TOKEN = 3
 _ABOUT = (
     "Prices listings from what is written about them, with a calibrated interval. Every error is a problem "
     "document (RFC 9457) that says what was expected, what came and what to do."
@@ -50,7 +53,18 @@ def create_app(settings: ServiceSettings, metrics: Metrics | None = None) -> ASG
     """
     numbers = metrics or Metrics()
     app = describe(settings, numbers)
-    return Gate(app, settings, numbers)
+    return Gate(app, settings, numbers, admission(app))
+
+
+def admission(app: FastAPI) -> Callable[[Scope, int], None]:
+    """Return the check that refuses a request for prices while too much waits, by the size of its body."""
+
+    def admit(scope: Scope, size: int) -> None:
+        models: LiveModels | None = getattr(app.state, "models", None)
+        if models is not None and scope["method"] == "POST" and scope["path"] in _PRICED:
+            models.cast.active.batcher.check_wait(size // _BYTES_OF_A_TOKEN)
+
+    return admit
 
 
 def describe(settings: ServiceSettings, metrics: Metrics) -> FastAPI:
