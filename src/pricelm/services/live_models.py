@@ -26,7 +26,6 @@ from pricelm.serving.predictor import ServedModel
 _LOG = logging.getLogger("pricelm.service")
 # what a row costs beside its tokens: the members that count no tokens, and the table around it
 _TOKENS_OF_A_ROW = 8
-_MOST_TOKENS_OF_A_ROW = 128
 _ROWS_COUNTED_AT_ONCE = 32
 _SECONDS_BETWEEN_LOOKS = 0.05
 
@@ -103,7 +102,6 @@ class LoadedVersion:
 
     async def ask(self, asks: Sequence[Ask], timeout_seconds: float | None = None) -> list[Quote]:
         """Return the quotes of some rows, in their order, computed together with whoever else waits."""
-        self.batcher.check_wait(len(asks) * _MOST_TOKENS_OF_A_ROW)
         if len(asks) > _ROWS_COUNTED_AT_ONCE:
             tokens = await asyncio.to_thread(self.count_tokens, asks)
         else:

@@ -215,7 +215,8 @@ def test_a_killed_process_ends_the_run_and_leaves_the_checkpoint(
 
     monkeypatch.setattr(launcher.subprocess, "Popen", Noted)
     config = tiny_config(dropout=0.3, processes=2, epochs=400, checkpoint_every_steps=1)
-    watcher = Watcher(2, lambda: started[1].kill())
+    # A step is told before its checkpoint is written: in the third, that of the second is there.
+    watcher = Watcher(3, lambda: started[1].kill())
     with pytest.raises(TrainingStopped, match=r"process 2 of 2 was killed \(SIGKILL\).*lower batch_size"):
         LanguageRegressor(config).fit(*odd_rows, run_dir=tmp_path, progress=watcher)
     assert all(process.poll() is not None for process in started)

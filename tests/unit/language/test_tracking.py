@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,10 @@ def test_weights_and_biases_stays_offline_and_keeps_secrets_out(
     LanguageRegressor(tiny_config()).fit(*rows, run_dir=tmp_path, trackers=["wandb"], progress=notes)
     assert not any("failed" in line for line in notes.said)
     (written,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    # A process of its own writes the file, and may still be at it.
+    deadline = time.monotonic() + 60
+    while b"step/loss" not in written.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.1)
     everything = files_below(tmp_path)
     assert b"step/loss" in written.read_bytes()
     assert record_of(tmp_path)["fingerprint"].encode() in written.read_bytes()

@@ -12,7 +12,7 @@ import pytest
 
 from pricelm.services.bootstrap import prepare_service
 from pricelm.services.service_settings import read_settings
-from pricelm.web.api.app import describe
+from pricelm.web.api.app import admission, describe
 from pricelm.web.api.gate import Gate
 from pricelm.web.api.metrics import Metrics
 
@@ -29,7 +29,9 @@ def client(fast_bundle: Path, tmp_path: Path) -> Client:
         prepare_service(settings, bundle)
         metrics = Metrics()
         app = describe(settings, metrics)
-        transport = httpx.ASGITransport(Gate(app, settings, metrics), raise_app_exceptions=True)
+        transport = httpx.ASGITransport(
+            Gate(app, settings, metrics, admission(app)), raise_app_exceptions=True
+        )
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://localhost") as opened,

@@ -21,6 +21,7 @@ import pytest
 
 import pricelm
 from pricelm import PriceModel, load_model
+from pricelm.core.errors import Overloaded
 from pricelm.models.shop_bands import ShopBands
 from pricelm.services.model_registry import ModelRegistry
 from pricelm.services.service_keys import Caller, Role, add_key, list_keys, revoke_key
@@ -577,5 +578,29 @@ def test_the_contract_has_examples_that_work(client: Client) -> None:
             assert tried == 3
             problem = document["paths"]["/v1/quotes"]["post"]["responses"]["503"]["content"]
             assert "application/problem+json" in problem
+
+    run(body)
+
+
+def test_what_the_queue_has_no_room_for_is_refused_before_it_is_read(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        async with client() as http:
+            batcher = http.app.state.models.cast.active.batcher  # type: ignore[attr-defined]
+            asked: list[int] = []
+
+            def full(tokens: int) -> None:
+                asked.append(tokens)
+                raise Overloaded("expected a wait of at most 0.2 s, and it would be 3 s", 3.0)
+
+            monkeypatch.setattr(batcher, "check_wait", full)
+            response = await http.post("/v1/quotes", content=b"{no json" * 30)
+            is_problem(response, "overloaded")
+            assert (response.status_code, response.headers["retry-after"], asked) == (503, "3", [80])
+            assert (await http.get("/v1/models")).status_code == 200
+            metrics = (await http.get("/metrics")).text
+            assert 'pricelm_refused_total{reason="queue"} 1.0' in metrics
+            assert 'route="/v1/quotes",status="503"' in metrics
 
     run(body)

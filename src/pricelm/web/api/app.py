@@ -7,7 +7,7 @@ import contextlib
 import logging
 import multiprocessing
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 from fastapi import FastAPI
@@ -31,6 +31,9 @@ from pricelm.web.api.problems import ProblemError, on_http_error, on_known_error
 CONSOLE = "/console"
 """Path of the pages."""
 _LOG = logging.getLogger("pricelm.service")
+_PRICED = ("/v1/quotes", "/v1/explanations")
+# English has four letters a token, Chinese three bytes: rather too many tokens than too few
+_BYTES_OF_A_TOKEN = 3
 _ABOUT = (
     "Prices listings from what is written about them, with a calibrated interval. Every error is a problem "
     "document (RFC 9457) that says what was expected, what came and what to do."
@@ -74,7 +77,18 @@ def create_app(
     if console is not None:
         app.mount(CONSOLE, console)
         app.add_route("/", _to_console, include_in_schema=False)
-    return Gate(app, settings, numbers)
+    return Gate(app, settings, numbers, admission(app))
+
+
+def admission(app: FastAPI) -> Callable[[Scope, int], None]:
+    """Return the check that refuses a request for prices while too much waits, by the size of its body."""
+
+    def admit(scope: Scope, size: int) -> None:
+        models: LiveModels | None = getattr(app.state, "models", None)
+        if models is not None and scope["method"] == "POST" and scope["path"] in _PRICED:
+            models.cast.active.batcher.check_wait(size // _BYTES_OF_A_TOKEN)
+
+    return admit
 
 
 def describe(settings: ServiceSettings, metrics: Metrics) -> FastAPI:

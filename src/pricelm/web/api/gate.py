@@ -1,7 +1,8 @@
 """The gate that every request passes: its id, its body within bounds, its time, its line in the log.
 
 A body is read before anything else sees the request, and counted while it comes in: too large or too
-slow, it is refused and the connection closed. While the request is answered, the gate watches whether
+slow, it is refused and the connection closed. What the queue has no room for is refused here too, before
+its reading takes time of those that wait. While the request is answered, the gate watches whether
 the client is still there, and calls off the work if it is not.
 """
 
@@ -13,10 +14,12 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pricelm.core.errors import Overloaded
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.web.api.logs import code_frames
 from pricelm.web.api.metrics import Metrics
@@ -43,10 +46,19 @@ class Gate:
         Bounds of a body.
     metrics : Metrics
         Told of every request.
+    admit : callable, optional
+        Takes the scope and the bytes of the body; raises ``Overloaded`` for what would have to wait too long.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServiceSettings,
+        metrics: Metrics,
+        admit: Callable[[Scope, int], None] | None = None,
+    ) -> None:
         self._app = app
+        self._admit = admit
         self._settings = settings
         self._metrics = metrics
 
@@ -58,9 +70,15 @@ class Gate:
         visit = _Visit(scope, send)
         try:
             body = await self._body(scope, receive)
+            if self._admit is not None:
+                self._admit(scope, len(body))
             await self._answer(visit, body, receive)
         except _ClientLeft:
             visit.status = _CLIENT_LEFT
+        except Overloaded as overload:
+            self._metrics.refused.labels("queue").inc()
+            visit.route = scope["path"]  # one of the few that are admitted by the queue
+            await visit.refuse(as_problem(overload) or unforeseen())
         except ProblemError as problem:
             await visit.refuse(problem, close=True)
         except Exception as error:
@@ -147,7 +165,7 @@ class Gate:
         await visit.refuse(known)
 
     def _record(self, visit: _Visit) -> None:
-        route = getattr(visit.scope.get("route"), "path", "unmatched")
+        route = getattr(visit.scope.get("route"), "path", visit.route)
         seconds = time.monotonic() - visit.started
         self._metrics.requests.labels(route, visit.method, str(visit.status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
@@ -175,6 +193,7 @@ class _Visit:
         known = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         self.method = scope["method"] if scope["method"] in known else "other"
         self.scope = {**scope, "pricelm.request_id": self.request_id, "pricelm.facts": {}}
+        self.route = "unmatched"
         self.status = 0
         self.is_complete = False
         self._send = send
