@@ -22,8 +22,15 @@ ROOT = Path(__file__).parents[2]
 class ServiceProcess:
     """``pricelm serve`` on a free port; a context manager."""
 
-    def __init__(self, model: Path, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self,
+        model: Path,
+        folder: Path,
+        prepare: Callable[[str], None] = lambda store: None,
+        **settings: Any,
+    ) -> None:
         self.store = f"sqlite:///{folder / 'store.db'}"
+        prepare(self.store)
         self._log = folder / "service.log"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PRICELM_")},

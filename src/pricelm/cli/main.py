@@ -36,6 +36,7 @@ from pricelm.cli.stock import stock
 from pricelm.cli.store import store
 from pricelm.cli.train import train
 from pricelm.cli.tune import tune
+from pricelm.cli.users import users
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
@@ -75,6 +76,7 @@ app.add_typer(batch_commands, name="batch")
 app.add_typer(store, name="store")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
+app.add_typer(users, name="users")
 app.add_typer(models, name="models")
 app.add_typer(simulate, name="simulate")
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pricelm.services.service_settings import ServiceSettings
+
+_DEMO_FOLDER = Path("demo-console")
 
 
 def serve(
@@ -28,9 +33,37 @@ def serve(
         ),
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes.", show_default="1")] = None,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Open the console on an embedded shop, in the folder demo-console."),
+    ] = False,
 ) -> None:
-    """Serve prices over HTTP, until Ctrl-C or SIGTERM. Further settings: PRICELM_... in the environment."""
+    """Serve prices over HTTP, and the console, until Ctrl-C or SIGTERM. More settings: PRICELM_... ."""
     from pricelm.services.service_settings import read_settings
     from pricelm.web.server import serve as run
 
-    run(read_settings(host=host, port=port, store=store, workers=workers), model)
+    settings = read_settings(host=host, port=port, store=store, workers=workers)
+    if demo:
+        settings, model = _demo(settings, model)
+    run(settings, model)
+
+
+def _demo(settings: ServiceSettings, model: Path | None) -> tuple[ServiceSettings, Path]:
+    """Make or find the demo, and say how to come in."""
+    from pricelm.cli.console import TerminalProgress, stderr_console
+    from pricelm.core.errors import ConfigError
+    from pricelm.services.demo_store import PASSWORD, USERS, prepare_demo_store
+
+    if not settings.is_loopback:
+        raise ConfigError(
+            f"expected the demo on this machine only, got the address {settings.host}: everybody knows its "
+            "passwords"
+        )
+    with TerminalProgress() as progress:
+        place = prepare_demo_store(_DEMO_FOLDER, progress)
+    names = ", ".join(f"{name} ({role})" for name, role in USERS.items())
+    console = stderr_console()
+    console.print(f"Console: http://localhost:{settings.port}/console/")
+    console.print(f"Log in as {names}; the password is {PASSWORD}", markup=False)
+    given = {"store": place.store, "console": "on", "price_target": str(place.outbox)}
+    return settings.model_copy(update=given), model or place.model

@@ -116,5 +116,9 @@ class TrainingStopped(PricelmError):
     """Training was interrupted in good order; the message says how to resume it."""
 
 
+class NoModelError(PricelmError):
+    """No model is loaded: the service waits for the first one."""
+
+
 class MissingExtraError(PricelmError, ImportError):
     """A library of an optional extra is missing; the message names the extra."""

@@ -16,6 +16,7 @@ from pricelm.services.predictors import open_predictor
 from pricelm.services.service_keys import KeyRing
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.storage.database import Store, open_store
+from pricelm.storage.users import all_users
 
 _SERVER = "pricelm serve"
 
@@ -36,6 +37,8 @@ class Service:
         Those that are loaded.
     pricing : LivePricing
         What answers.
+    may_be_empty : bool, default False
+        Whether it may run without a model, for the console of a new shop.
     """
 
     store: Store
@@ -43,16 +46,17 @@ class Service:
     registry: ModelRegistry
     models: LiveModels
     pricing: LivePricing
+    may_be_empty: bool = False
 
     async def start(self) -> None:
         """Load the keys and the models; raises where there is none to serve."""
         await asyncio.to_thread(self.keys.refresh, self.store)
-        await self.models.refresh()
+        await self.models.refresh(may_be_none=self.may_be_empty)
 
     async def follow(self) -> None:
         """Read keys and versions again."""
         await asyncio.to_thread(self.keys.refresh, self.store)
-        await self.models.refresh()
+        await self.models.refresh(may_be_none=self.may_be_empty)
 
     async def close(self) -> None:
         """Finish what was begun, and let go of the store."""
@@ -66,6 +70,7 @@ def open_service(
     *,
     observe_batch: Callable[[int, int, int, float], None],
     observe_shadow: Callable[[int, float], None],
+    may_be_empty: bool = False,
 ) -> Service:
     """Put the parts together; nothing is loaded yet."""
     store = open_store(settings.store)
@@ -74,10 +79,10 @@ def open_service(
     registry = ModelRegistry(store, load)
     models = LiveModels(registry, load, settings.batch_limits, observe_batch)
     pricing = LivePricing(models, registry, store, observe_shadow)
-    return Service(store, keys, registry, models, pricing)
+    return Service(store, keys, registry, models, pricing, may_be_empty)
 
 
-def prepare_service(settings: ServiceSettings, bundle: Path | None) -> VersionRecord:
+def prepare_service(settings: ServiceSettings, bundle: Path | None) -> VersionRecord | None:
     """Make the store ready before any worker starts: tables, model version, and the way in.
 
     Parameters
@@ -89,8 +94,8 @@ def prepare_service(settings: ServiceSettings, bundle: Path | None) -> VersionRe
 
     Returns
     -------
-    VersionRecord
-        The version that will answer.
+    VersionRecord or None
+        The version that will answer; None in a store without one whose users may still open the console.
 
     Raises
     ------
@@ -111,9 +116,47 @@ def prepare_service(settings: ServiceSettings, bundle: Path | None) -> VersionRe
                 "make one with 'pricelm keys add NAME', or listen on 127.0.0.1"
             )
         load = partial(open_predictor, options=settings.serving_options)
-        return ModelRegistry(store, load).start_with(bundle, _SERVER)
+        registry = ModelRegistry(store, load)
+        if bundle is None and wants_console(settings, store) and not _has_active(registry):
+            return None
+        return registry.start_with(bundle, _SERVER)
     finally:
         store.close()
+
+
+def wants_console(settings: ServiceSettings, store: Store) -> bool:
+    """Tell whether the console is served: without users nobody could log in.
+
+    Raises
+    ------
+    ConfigError
+        If it is asked for with several workers: a page lives in the worker that made it.
+    """
+    if settings.console == "off" or (settings.console == "auto" and settings.workers > 1):
+        return False
+    if settings.workers > 1:
+        raise ConfigError(
+            f"expected one worker with the console, got {settings.workers}: serve the console from a process "
+            "of its own on the same store, and the API with PRICELM_CONSOLE=off"
+        )
+    with store.reading() as session:
+        has_users = bool(all_users(session))
+    if settings.console == "on" and not has_users:
+        raise ConfigError("expected a user of the console, found none: 'pricelm users add NAME --role admin'")
+    return has_users
+
+
+def console_is_wanted(settings: ServiceSettings) -> bool:
+    """Tell whether a worker serves the console; see `wants_console`."""
+    store = open_store(settings.store)
+    try:
+        return wants_console(settings, store)
+    finally:
+        store.close()
+
+
+def _has_active(registry: ModelRegistry) -> bool:
+    return any(one.state == "active" for one in registry.versions())
 
 
 def open_registry(store_url: str) -> ModelRegistry:

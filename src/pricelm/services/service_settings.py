@@ -67,6 +67,14 @@ class ServiceSettings(BaseSettings):
         gt=0,
         description="a price move by more than this share needs another approver than its proposer",
     )
+    console: Literal["auto", "on", "off"] = Field(
+        "auto", description="browser console; auto serves it where the store has users"
+    )
+    price_target: str | None = Field(
+        None,
+        min_length=1,
+        description="where the console hands prices over: a folder, a webhook, or a database table",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto is text in a terminal and JSON elsewhere"
     )

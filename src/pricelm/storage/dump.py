@@ -36,7 +36,12 @@ from pricelm.storage.database import Store, connected, open_engine
 from pricelm.storage.migrations import migrate, present_revision
 from pricelm.storage.tables import all_tables
 
-SECRETS = {"api_keys": ("secret_sha256",), "users": ("password_hash",), "documents": ("content",)}
+SECRETS = {
+    "api_keys": ("secret_sha256",),
+    "console_sessions": ("secret_sha256",),
+    "documents": ("content",),
+    "users": ("password_hash",),
+}
 """Columns that an export leaves out: what only the service may know, and what is no text."""
 _ROWS_AT_ONCE = 2_000
 _OWN = "alembic_version"

@@ -18,6 +18,7 @@ from pricelm.storage import (
     registry,
     reviews,
     rule_versions,
+    sessions,
     users,
 )
 from pricelm.storage.base import Base
@@ -25,7 +26,7 @@ from pricelm.storage.base import Base
 # naming the modules is what makes their tables part of the metadata
 _MODULES = (
     alerts, audit, batches, documents, experiments, keys, market, outcomes, prices, quotes, registry, reviews,
-    rule_versions, users,
+    rule_versions, sessions, users,
 )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         os.environ[FOLDER_VARIABLE] = shared
     metrics = _logs_with_metrics(settings)
     version = prepare_service(settings, bundle)
-    if bundle is not None and version.bundle != bundle.resolve():
+    if bundle is not None and version is not None and version.bundle != bundle.resolve():
         _LOG.warning(
             "another version is active",
             extra={
@@ -81,7 +81,14 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         timeout_worker_healthcheck=_WORKER_STARTS_WITHIN_SECONDS,
     )
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    _LOG.info("serving", extra={"address": address, "version": version.version, "workers": settings.workers})
+    _LOG.info(
+        "serving",
+        extra={
+            "address": address,
+            "version": version.version if version else None,
+            "workers": settings.workers,
+        },
+    )
     try:
         if settings.workers > 1:
             Multiprocess(config, [listener]).run()
@@ -100,9 +107,19 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
 
 def worker_app(settings: ServiceSettings, metrics: Any = None) -> Any:
     """Return the application of one worker process."""
+    from pricelm.services.bootstrap import console_is_wanted
     from pricelm.web.api.app import create_app
 
-    return create_app(settings, metrics or _logs_with_metrics(settings))
+    console = None
+    if console_is_wanted(settings):
+        # the framework of the pages takes a second to import, which an API alone need not spend
+        from pricelm.core.extras import require
+
+        require("nicegui", extra="console", purpose="serve the console")
+        from pricelm.web.console.app import Console
+
+        console = Console(settings)
+    return create_app(settings, metrics or _logs_with_metrics(settings), console)
 
 
 def _logs_with_metrics(settings: ServiceSettings) -> Any:

@@ -8,16 +8,18 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Scope
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import pricelm
 from pricelm.core.errors import PricelmError
-from pricelm.services.bootstrap import open_service
+from pricelm.services.bootstrap import Service, open_service
 from pricelm.services.live_models import LiveModels
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.web.api import inference_routes, model_routes, operation_routes, pricing_routes
@@ -26,6 +28,8 @@ from pricelm.web.api.guard import Guard
 from pricelm.web.api.metrics import Metrics
 from pricelm.web.api.problems import ProblemError, on_http_error, on_known_error, on_validation_error
 
+CONSOLE = "/console"
+"""Path of the pages."""
 _LOG = logging.getLogger("pricelm.service")
 _PRICED = ("/v1/quotes", "/v1/explanations")
 # English has four letters a token, Chinese three bytes: rather too many tokens than too few
@@ -36,7 +40,21 @@ _ABOUT = (
 )
 
 
-def create_app(settings: ServiceSettings, metrics: Metrics | None = None) -> ASGIApp:
+class Pages(Protocol):
+    """The console, or anything else that shows pages beside the API."""
+
+    def running(self, service: Service) -> contextlib.AbstractAsyncContextManager[None]:
+        """Serve pages of a service until the block ends."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        ...
+
+
+def create_app(
+    settings: ServiceSettings, metrics: Metrics | None = None, console: Pages | None = None
+) -> ASGIApp:
     """Make the service; it opens the store and loads the model when the server starts it.
 
     Parameters
@@ -45,6 +63,8 @@ def create_app(settings: ServiceSettings, metrics: Metrics | None = None) -> ASG
         What is set.
     metrics : Metrics, optional
         Numbers that were begun before, for example by the log.
+    console : Pages, optional
+        The console, which is served below /console.
 
     Returns
     -------
@@ -53,6 +73,10 @@ def create_app(settings: ServiceSettings, metrics: Metrics | None = None) -> ASG
     """
     numbers = metrics or Metrics()
     app = describe(settings, numbers)
+    app.state.console = console
+    if console is not None:
+        app.mount(CONSOLE, console)
+        app.add_route("/", _to_console, include_in_schema=False)
     return Gate(app, settings, numbers, admission(app))
 
 
@@ -89,11 +113,21 @@ def describe(settings: ServiceSettings, metrics: Metrics) -> FastAPI:
     return app
 
 
+async def _to_console(_: Request) -> RedirectResponse:
+    return RedirectResponse(f"{CONSOLE}/", 307)
+
+
 @contextlib.asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     settings: ServiceSettings = app.state.settings
     metrics: Metrics = app.state.metrics
-    service = open_service(settings, observe_batch=_Observer(app, metrics), observe_shadow=_shadow(metrics))
+    console: Pages | None = getattr(app.state, "console", None)
+    service = open_service(
+        settings,
+        observe_batch=_Observer(app, metrics),
+        observe_shadow=_shadow(metrics),
+        may_be_empty=console is not None,
+    )
     state = app.state
     state.models, state.registry, state.pricing = service.models, service.registry, service.pricing
     state.guard = Guard(
@@ -104,7 +138,8 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await service.start()
     following = asyncio.create_task(_follow(app, service.follow))
     try:
-        yield
+        async with console.running(service) if console is not None else contextlib.nullcontext():
+            yield
     finally:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -155,7 +190,7 @@ def _shadow(metrics: Metrics) -> Any:
 def _show(models: LiveModels, metrics: Metrics) -> None:
     """Write what can be read at any time into the gauges."""
     metrics.live.clear()
-    for one in models.cast.everyone():
+    for one in models.cast.everyone() if models.is_ready else ():
         label = str(one.version)
         metrics.live.labels(label, one.record.state).set(1)
         cache = one.served.cache_statistics()

@@ -17,6 +17,7 @@ from pricelm.core.errors import (
     ConfigError,
     DataError,
     DeadlinePassed,
+    NoModelError,
     NotAllowedError,
     Overloaded,
     PricelmError,
@@ -137,6 +138,7 @@ def as_problem(error: Exception) -> ProblemError | None:
 
 _BY_ERROR: tuple[tuple[type[PricelmError], str], ...] = (
     (UnknownVersionError, "not-found"),
+    (NoModelError, "not-ready"),
     (NotAllowedError, "forbidden"),
     (ConfigError, "conflict"),
     (BundleError, "bundle-refused"),

@@ -1,0 +1,53 @@
+"""Reading whole plans at once, as values rather than objects: ten thousand recommendations a click."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pricelm.storage.base import chunked
+from pricelm.storage.batches import RecommendationRow
+from pricelm.storage.market import Listing
+
+
+class RecommendationValues(NamedTuple):
+    """A recommendation without anything around it."""
+
+    recommendation: int
+    sku: str
+    action: str
+    current_price: Decimal
+    proposed_price: Decimal
+    price_low: Decimal
+    price_high: Decimal
+    units: float | None
+    margin: float | None
+    gain: float | None
+    currency: str
+    verdicts: Any
+    rationale: str
+    state: str
+    decided_price: Decimal | None
+    edited_by: str
+
+
+def recommendation_values(session: Session, batch: int) -> list[RecommendationValues]:
+    """Return the recommendations of a plan, the most profitable first."""
+    row = RecommendationRow
+    columns = [getattr(row, name) for name in RecommendationValues._fields]
+    query = select(*columns).where(row.batch == batch).order_by(row.gain.desc(), row.recommendation)
+    return [RecommendationValues(*one) for one in session.execute(query)]
+
+
+def listing_texts(session: Session, skus: list[str]) -> dict[str, dict[str, str]]:
+    """Return title, brand, category, description and condition of those products that the store knows."""
+    names = ("title", "brand", "category", "description", "condition")
+    columns = [getattr(Listing, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for chunk in chunked(skus):
+        for sku, *texts in session.execute(select(Listing.sku, *columns).where(Listing.sku.in_(chunk))):
+            found[sku] = dict(zip(names, texts, strict=True))
+    return found

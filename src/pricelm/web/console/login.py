@@ -1,0 +1,159 @@
+"""The way in: a log-in page without any script, and plain pages for what somebody may not see."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import html
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive
+
+from pricelm.services.console_sessions import SessionBook, Visit
+from pricelm.services.console_users import LoginResult
+from pricelm.web.console.words import Words, preferred_language, read_words
+
+COOKIE = "pricelm_session"
+LOGIN = "/login"
+_FORM_COOKIE = "pricelm_form"
+_MOST_BYTES = 4_096
+_HASHES_AT_ONCE = 2
+_WITHIN = re.compile(r"/[A-Za-z0-9._~%/-]*")
+_STYLE = (Path(__file__).parent / "login.css").read_text(encoding="utf-8")
+_PAGE = """<!doctype html>
+<html lang="{lang}"><head><meta charset="utf-8"><title>{title} · pricelm</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><meta name="robots" content="noindex">
+<style nonce="{nonce}">{style}</style></head><body><main>{body}</main></body></html>"""
+_FORM = """<h1>pricelm</h1><p>{about}</p>
+<form method="post" action="{action}">
+<input type="hidden" name="form" value="{token}"><input type="hidden" name="next" value="{next}">
+<label for="name">{name}</label>
+<input id="name" name="name" autocomplete="username" value="{typed}" required maxlength="100" {first}>
+<label for="password">{password}</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required
+maxlength="200" {then}>
+{problem}<button type="submit">{button}</button></form>{note}"""
+
+
+class Login:
+    """Answers the log-in page, and what is shown instead of a page.
+
+    Parameters
+    ----------
+    check : callable
+        Takes a name and a password and returns a `LoginResult`; slow on purpose.
+    sessions : SessionBook
+        Where sessions begin.
+    note : str, default ""
+        Shown below the form: how to come into a demo.
+    """
+
+    def __init__(
+        self, check: Callable[[str, str], LoginResult], sessions: SessionBook, note: str = ""
+    ) -> None:
+        self._check, self._sessions, self._note = check, sessions, note
+        # each hash takes 19 MB and a core: more at once would let strangers keep the service busy
+        self._turn = asyncio.Semaphore(_HASHES_AT_ONCE)
+
+    async def answer(self, request: Any, receive: Receive, nonce: str) -> Response:
+        """Answer GET with the form, and POST with a session or the form again."""
+        words = read_words(preferred_language(request.headers.get("accept-language", "")))
+        if request.method in ("GET", "HEAD"):
+            later = parse_qs(request.query).get("next", [""])[0]
+            return self._form(request, words, nonce, later=later)
+        if request.method != "POST":
+            return self._form(request, words, nonce, status=405)
+        given = await _read_form(receive)
+        token = request.cookies.get(_FORM_COOKIE, "")
+        # the form carries what the cookie carries, and the browser says that it comes from here
+        if not (token and hmac.compare_digest(token, given.get("form", "")) and request.is_from_here):
+            return self._form(request, words, nonce, problem="login.again", status=403)
+        name, later = given.get("name", ""), given.get("next", "")
+        async with self._turn:
+            result = await asyncio.to_thread(self._check, name, given.get("password", ""))
+        if result.user is None:
+            problem = f"login.{result.why}"
+            return self._form(request, words, nonce, problem=problem, typed=name, later=later, status=401)
+        secret = await asyncio.to_thread(self._sessions.begin, result.user)
+        inside = later if _WITHIN.fullmatch(later) and not later.startswith("//") else "/"
+        response = RedirectResponse(f"{request.root}{inside}", 303)
+        _set_cookie(response, request, COOKIE, secret)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def page_of_state(
+        self, state: str, visit: Visit, request: Any, nonce: str, status: int, **values: str
+    ) -> Response:
+        """Return a plain page that says why there is nothing to see, with the way back."""
+        words = read_words(visit.language)
+        body = (
+            f"<h1>{html.escape(words(f'state.{state}.title'))}</h1>"
+            f"<p>{html.escape(words(f'state.{state}.text', **values))}</p>"
+            f'<p><a href="{html.escape(request.root)}/">{html.escape(words("state.back"))}</a></p>'
+        )
+        return _page(words, words(f"state.{state}.title"), body, nonce, status)
+
+    def _form(
+        self,
+        request: Any,
+        words: Words,
+        nonce: str,
+        *,
+        problem: str = "",
+        typed: str = "",
+        later: str = "",
+        status: int = 200,
+    ) -> Response:
+        token = secrets.token_urlsafe(24)
+        shown = f'<p class="problem" role="alert">{html.escape(words(problem))}</p>' if problem else ""
+        body = _FORM.format(
+            about=html.escape(words("login.about")),
+            action=html.escape(f"{request.root}{LOGIN}"),
+            token=token,
+            next=html.escape(later[:500]),
+            name=html.escape(words("login.name")),
+            typed=html.escape(typed[:100]),
+            first="" if typed else "autofocus",
+            then="autofocus" if typed else "",
+            password=html.escape(words("login.password")),
+            problem=shown,
+            button=html.escape(words("login.button")),
+            note=f'<p class="note">{html.escape(self._note)}</p>' if self._note else "",
+        )
+        response = _page(words, words("login.button"), body, nonce, status)
+        _set_cookie(response, request, _FORM_COOKIE, token)
+        return response
+
+
+def _page(words: Words, title: str, body: str, nonce: str, status: int) -> HTMLResponse:
+    lang = {"zh": "zh-CN"}.get(words.language, words.language)
+    text = _PAGE.format(lang=lang, title=html.escape(title), nonce=nonce, style=_STYLE, body=body)
+    return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+def _set_cookie(response: Response, request: Any, name: str, value: str) -> None:
+    # who came through TLS gets a cookie that goes through TLS only; the service itself speaks plain HTTP
+    secure = urlsplit(request.headers.get("origin", "")).scheme == "https"
+    path = request.root or "/"
+    response.set_cookie(name, value, path=path, httponly=True, samesite="lax", secure=secure)
+
+
+async def _read_form(receive: Receive) -> dict[str, str]:
+    """Return the fields of a short form; a longer one is none."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _MOST_BYTES:
+            return {}
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            break
+    fields = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=8)
+    return {name: values[0] for name, values in fields.items()}

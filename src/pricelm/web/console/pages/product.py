@@ -1,0 +1,188 @@
+"""Product: what each price would earn, what rules say, where the price comes from, what happened so far."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nicegui import ui
+
+from pricelm.core.errors import ConfigError
+from pricelm.services.product_view import PricePoint, ProductHistory, ProductView, product_history
+from pricelm.web.console.charts import profit_chart, sales_chart, steps_chart
+from pricelm.web.console.formats import amount, moment, share, signed, whole
+from pricelm.web.console.states import heading, nothing, paragraph
+from pricelm.web.console.tables import table
+from pricelm.web.console.text_price import text_price
+from pricelm.web.console.visitor import Visitor
+from pricelm.web.console.words import Words
+
+
+async def build(visitor: Visitor) -> None:
+    """Build the page."""
+    batch, sku = _asked(visitor)
+    lists, words = visitor.parts.lists, visitor.words
+    work = await asyncio.to_thread(lists.work_list, batch)
+    row = next((one for one in work.rows if one["sku"] == sku), None)
+    if row is None:
+        raise ConfigError(words("product.unknown", sku=sku, batch=batch))
+    inputs = await asyncio.to_thread(lists.inputs, batch)
+    history = await asyncio.to_thread(product_history, lists, sku, row["id"])
+    _title(visitor, batch, row, work.batch.currency)
+    if inputs is None:
+        nothing(words("product.bare"), words("product.bare.text"), "data_alert")
+    else:
+        view = await asyncio.to_thread(ProductView, inputs, sku)
+        await _Prices(visitor, view, row, history).build()
+    _history(visitor, history, work.batch.currency)
+    await text_price(visitor, (await asyncio.to_thread(lists.texts, batch, [sku]))[sku])
+
+
+def _asked(visitor: Visitor) -> tuple[int, str]:
+    given = ui.context.client.request.path_params
+    if not str(given["batch"]).isdigit() or len(str(given["batch"])) > 9:
+        raise ConfigError(visitor.words("product.no_plan"))
+    return int(given["batch"]), str(given["sku"])
+
+
+def _title(visitor: Visitor, batch: int, row: dict[str, Any], currency: str) -> None:
+    words = visitor.words
+    ui.link(words("product.back"), f"{visitor.root}/?plan={batch}").classes("back")
+    heading(row["title"] or row["sku"])
+    place = " · ".join(part for part in (row["sku"], row["category"], row["brand"]) if part)
+    paragraph(place).classes("soft")
+    with ui.element("dl").classes("figures"):
+        shown = [
+            ("column.current", amount(row["current"], currency, words), ""),
+            ("column.price", amount(row["price"], currency, words), share(row["change"])),
+            ("column.gain", signed(row["gain"] or 0.0, currency, words), words("today.gain.hint")),
+            (
+                "product.range",
+                _range(row["low"], row["high"], currency, words),
+                words("product.range.hint"),
+            ),
+            ("column.step", words.or_as_it_is(f"step.{row['step']}", row["step"]), row["edited"]),
+        ]
+        for key, value, hint in shown:
+            with ui.element("div").classes("figure"):
+                with ui.element("dt"):
+                    ui.label(words(key))
+                with ui.element("dd"):
+                    ui.label(value).classes("number")
+                    if hint:
+                        ui.label(hint).classes("soft")
+    if row["why"]:
+        paragraph(row["why"]).classes("why")
+
+
+def _range(low: float, high: float, currency: str, words: Words) -> str:
+    ends = [amount(one, currency, words) for one in (low, high)]
+    return ends[0] if ends[0] == ends[1] else " – ".join(ends)
+
+
+class _Prices:
+    """The curve, and the slider that asks what a price would do."""
+
+    def __init__(
+        self, visitor: Visitor, view: ProductView, row: dict[str, Any], history: ProductHistory
+    ) -> None:
+        self._visitor, self._view, self._row, self._history = visitor, view, row, history
+
+    async def build(self) -> None:
+        words, view, row = self._visitor.words, self._view, self._row
+        curve = await asyncio.to_thread(view.curve, row["price"])
+        ranges = view.allowed_ranges(curve)
+        marks = [(words("steps.now"), row["current"])]
+        if abs(row["price"] - row["current"]) > 0.005:
+            marks.append((words("steps.then"), row["price"]))
+        marks += [(one.seller, float(one.price)) for one in self._history.market[:5]]
+        with ui.element("div").classes("columns"):
+            with ui.element("section").classes("panel wide"):
+                heading(words("product.curve"), 2)
+                paragraph(words("product.curve.text")).classes("soft")
+                self._chart = ui.echart(profit_chart(curve, ranges, marks, words)).classes("chart")
+                self._chart.props(f'role="img" aria-label="{words("product.curve")}"')
+                low, high = curve[0].price, curve[-1].price
+                ui.label(words("product.what_if")).props('id="what-if"').classes("strong")
+                step = max(round((high - low) / 200, 2), 0.01)
+                slider = ui.slider(min=round(low, 2), max=round(high, 2), step=step, value=row["price"])
+                slider.props('label aria-labelledby="what-if"')
+                slider.on("update:model-value", lambda event: self._asked(float(event.args)), throttle=0.05)
+                self._answer(view.at(row["price"]))
+            with ui.element("section").classes("panel"):
+                heading(words("product.steps"), 2)
+                paragraph(words("product.steps.text")).classes("soft")
+                chart = ui.echart(steps_chart(view.steps(row["price"]), words)).classes("chart")
+                chart.props(f'role="img" aria-label="{words("product.steps")}"')
+
+    def _asked(self, price: float) -> None:
+        self._answer.refresh(self._view.at(price))
+
+    @ui.refreshable_method
+    def _answer(self, point: PricePoint) -> None:
+        words, currency = self._visitor.words, self._view.currency
+        with ui.element("dl").classes("answer").props('aria-live="polite"'):
+            for key, value in (
+                ("column.price", amount(point.price, currency, words)),
+                ("column.units", whole(point.units, words)),
+                ("product.revenue", amount(point.revenue, currency, words)),
+                ("product.profit", amount(point.profit, currency, words)),
+                ("column.gain", signed(point.gain, currency, words)),
+            ):
+                with ui.element("div"):
+                    with ui.element("dt"):
+                        ui.label(words(key))
+                    with ui.element("dd"):
+                        ui.label(value)
+        with ui.element("ul").classes("verdicts"):
+            for verdict in point.verdicts:
+                mark = "bound" if verdict.bound else "kept" if verdict.satisfied else "broken"
+                with ui.element("li").classes(mark):
+                    ui.icon({"kept": "check", "bound": "lock", "broken": "block"}[mark]).props(
+                        f'role="img" aria-label="{words(f"verdict.{mark}")}"'
+                    )
+                    ui.label(verdict.message)
+
+
+def _history(visitor: Visitor, history: ProductHistory, currency: str) -> None:
+    words = visitor.words
+    with ui.element("div").classes("columns"):
+        if history.sales:
+            with ui.element("section").classes("panel wide"):
+                heading(words("product.sales"), 2)
+                chart = ui.echart(sales_chart(history.sales, words)).classes("chart")
+                chart.props(f'role="img" aria-label="{words("product.sales")}"')
+        with ui.element("section").classes("panel"):
+            heading(words("product.history"), 2)
+            if not history.prices and not history.decisions:
+                paragraph(words("product.no_history")).classes("soft")
+            else:
+                _events(visitor, history, currency)
+
+
+def _events(visitor: Visitor, history: ProductHistory, currency: str) -> None:
+    words = visitor.words
+    events = [
+        (
+            one.at,
+            words.or_as_it_is(f"event.{one.kind}", one.kind),
+            f"{amount(one.old_price, currency, words)} → {amount(one.new_price, currency, words)}"
+            + (f" · {words('event.undone')}" if one.undone else ""),
+        )
+        for one in history.prices
+    ]
+    events += [
+        (
+            one.at,
+            f"{words.or_as_it_is(f'event.{one.decision}', one.decision)} · {one.actor}",
+            " · ".join(
+                part
+                for part in (amount(float(one.price), currency, words) if one.price else "", one.reason)
+                if part
+            ),
+        )
+        for one in history.decisions
+    ]
+    events.sort(key=lambda one: one[0].timestamp() if one[0] else 0.0, reverse=True)
+    rows = [[moment(at, words), what, detail] for at, what, detail in events]
+    table([words("column.at"), words("column.what"), words("column.detail")], rows, words("product.history"))
