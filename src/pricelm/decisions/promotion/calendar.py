@@ -31,6 +31,8 @@ class Candidate:
         Promoted price.
     extra_units : float
         Units sold on top.
+    regular_price : float
+        Price without the campaign.
     """
 
     sku: str
@@ -40,6 +42,7 @@ class Candidate:
     spent: float
     price: float = 0.0
     extra_units: float = 0.0
+    regular_price: float = 0.0
 
 
 @dataclass(frozen=True)
