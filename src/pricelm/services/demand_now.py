@@ -20,9 +20,9 @@ FROM_SALES, FROM_PLAN = "sales", "plan"
 def weekly_demand(known: KnownProducts, sales: StoredSales) -> pd.DataFrame:
     """Return the units that each product is expected to sell a week.
 
-    Past weeks are brought to the price of today by the elasticity of the newest plan, weeks with a promotion are
-    left out, and what a sold-out week sold is taken as the least that was asked for. Where fewer than eight
-    weeks are known, the units of the newest plan are taken.
+    Past weeks are brought to the price of today by the elasticity of the newest plan, weeks with a promotion
+    are left out, and what a sold-out week sold is taken as the least that was asked for. Where fewer than
+    eight weeks are known, the units of the newest plan are taken.
 
     Parameters
     ----------

@@ -43,12 +43,12 @@ class KnownProducts:
     @property
     def titles(self) -> dict[str, str]:
         """What products are called."""
-        return self.table["title"].to_dict()
+        return {str(sku): str(title) for sku, title in self.table["title"].items()}
 
     @property
     def unit_costs(self) -> dict[str, float]:
         """What products cost, where that is known."""
-        return self.table["unit_cost"].dropna().to_dict()
+        return {str(sku): float(cost) for sku, cost in self.table["unit_cost"].dropna().items()}
 
 
 def known_products(lists: WorkLists) -> KnownProducts:

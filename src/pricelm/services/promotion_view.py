@@ -249,9 +249,7 @@ class PromotionView:
 
     def _read(self) -> _Ground | Missing:
         known = known_products(self.lists)
-        sales = stored_sales(
-            self.lists.store, _WEEKS_READ, most_series=_MOST_SERIES, costs=known.unit_costs
-        )
+        sales = stored_sales(self.lists.store, _WEEKS_READ, most_series=_MOST_SERIES, costs=known.unit_costs)
         if sales.checked is None:
             return Missing("sales")
         if not sales.flagged:
@@ -298,9 +296,7 @@ def _planned(ground: _Ground, terms: PromotionTerms, today: date) -> PromotionPl
 
 
 def _limits(terms: PromotionTerms, budget: float) -> CalendarLimits:
-    return CalendarLimits(
-        terms.weeks, budget, terms.most_a_week, terms.most_of_a_category, terms.gap_weeks
-    )
+    return CalendarLimits(terms.weeks, budget, terms.most_a_week, terms.most_of_a_category, terms.gap_weeks)
 
 
 def _rounded(value: float) -> float:
@@ -358,7 +354,8 @@ def _left_out(
     for one in known:
         if one.sku in chosen:
             continue
-        reason = "loses" if one.gain <= 0 else "over budget" if one.spent > terms.budget else "others earn more"
+        dear = one.spent > terms.budget
+        reason = "loses" if one.gain <= 0 else "over budget" if dear else "others earn more"
         found.append(
             LeftOut(
                 one.sku,

@@ -1,4 +1,4 @@
-"""Stock as the console shows it: how long each product lasts, what to order now, and when to order the others."""
+"""Stock as the console shows it: how long products last, what to order now, when to order the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from pricelm.decisions.inventory import StockPlan, stock_cover
 from pricelm.services.demand_now import WEEK_DAYS, weekly_demand
-from pricelm.services.known_products import STOCK_FIELDS, KnownProducts, known_products
+from pricelm.services.known_products import STOCK_FIELDS, known_products
 from pricelm.services.stocking import StockTerms, plan_table
 from pricelm.services.stored_sales import Missing, stored_sales
 from pricelm.services.worklist import WorkLists
@@ -37,7 +37,8 @@ class StockOverview:
     rows : list of dict
         A product each, the most urgent first: sku, title, category, on_hand, on_order, units and deviation (a
         week), basis, cover, cover_low, cover_high (days), safety, point, up_to (units), risk (share), order
-        (units), cost, step (``now``, ``soon``, ``later`` or ``unknown``), date (ISO, when to order), policy, why.
+        (units), cost, step (``now``, ``soon``, ``later`` or ``unknown``), date (ISO, when to order),
+        policy, why, planned.
     currency : str
         ISO code, or ``""``.
     now, soon, unknown : int
@@ -145,7 +146,9 @@ def _rows(table: pd.DataFrame, terms: StockTerms, today: date) -> list[dict[str,
     known = table.to_dict("index")
     rows = [_row(plan, known[plan.sku], today) for plan in plans]
     rank = {step: place for place, step in enumerate(STEPS)}
-    return sorted(rows, key=lambda row: (rank[row["step"]], row["date"] or "", -(row["risk"] or 0.0), row["sku"]))
+    return sorted(
+        rows, key=lambda row: (rank[row["step"]], row["date"] or "", -(row["risk"] or 0.0), row["sku"])
+    )
 
 
 def _row(plan: StockPlan, known: Mapping[Hashable, Any], today: date) -> dict[str, Any]:
@@ -158,7 +161,9 @@ def _row(plan: StockPlan, known: Mapping[Hashable, Any], today: date) -> dict[st
     step, when = _when(plan, known, today)
     sells = known["units"] > 0 and not np.isnan(known["on_hand"])
     cover = stock_cover(known["on_hand"], known["units"], known["deviation"]) if sells else None
-    cost = plan.order_units * known["unit_cost"] + (0.0 if np.isnan(known["order_cost"]) else known["order_cost"])
+    cost = plan.order_units * known["unit_cost"] + (
+        0.0 if np.isnan(known["order_cost"]) else known["order_cost"]
+    )
     return {
         "sku": plan.sku,
         "title": known["title"],

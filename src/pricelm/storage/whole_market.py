@@ -108,8 +108,4 @@ def all_listings(session: Session) -> list[ListingValues]:
 
 def all_prices_in_force(session: Session) -> dict[str, float]:
     """Return the price that was last sent out of every product that ever was."""
-    return {
-        sku: float(price) for sku, price in session.execute(select(PriceInForce.sku, PriceInForce.price))
-    }
-
-
+    return {sku: float(price) for sku, price in session.execute(select(PriceInForce.sku, PriceInForce.price))}

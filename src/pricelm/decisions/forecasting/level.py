@@ -43,8 +43,8 @@ def demand_levels(demand: np.ndarray, at_least: np.ndarray | None = None) -> Dem
     demand : numpy.ndarray
         Units by period, oldest first, NaN where not known, shape (n_series, n_periods).
     at_least : numpy.ndarray of bool, optional
-        Where everything in stock was sold, so that demand was as much or more: such a period raises a level and
-        never lowers it.
+        Where everything in stock was sold, so that demand was as much or more: such a period raises a level
+        and never lowers it.
 
     Returns
     -------

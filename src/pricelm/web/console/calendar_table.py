@@ -14,18 +14,21 @@ from pricelm.web.console.words import Words
 
 _STYLE = """
 table.calendar { border-collapse: separate; border-spacing: 0; font-size: .9rem; min-width: 100%; }
-table.calendar th, table.calendar td { padding: 6px 8px; border-bottom: 1px solid var(--line); white-space: nowrap;
-  text-align: left; vertical-align: middle; }
+table.calendar th, table.calendar td { padding: 6px 8px; border-bottom: 1px solid var(--line);
+  white-space: nowrap; text-align: left; vertical-align: middle; }
 table.calendar thead th { color: var(--soft); font-weight: 600; }
-table.calendar tbody th { position: sticky; left: 0; background: var(--card); font-weight: 550; max-width: 320px;
-  overflow: hidden; text-overflow: ellipsis; z-index: 1; }
-table.calendar td.week { border-left: 1px solid var(--line); min-width: 92px; padding: 4px; }
+table.calendar tbody th { position: sticky; left: 0; z-index: 1; background: var(--card); font-weight: 550;
+  max-width: 220px; overflow: hidden; text-overflow: ellipsis; }
+table.calendar td.week { border-left: 1px solid var(--line); min-width: 72px; padding: 3px; }
 table.calendar .number { text-align: right; font-variant-numeric: tabular-nums; }
-.campaign { display: block; border: 1.5px solid var(--accent); border-radius: 7px; padding: 3px 8px; line-height: 1.25;
-  background: color-mix(in srgb, var(--accent) 12%, var(--card)); font-variant-numeric: tabular-nums; }
+.campaign { display: block; border: 1.5px solid var(--accent); border-radius: 7px; padding: 3px 7px;
+  line-height: 1.25; background: color-mix(in srgb, var(--accent) 12%, var(--card));
+  font-variant-numeric: tabular-nums; }
 .campaign .price { font-weight: 650; display: block; } .campaign .off { font-size: .82rem; display: block; }
-@media (max-width: 700px) { table.calendar tbody th { max-width: 130px; } }
-@media print { .campaign { border-color: #000; background: none; } table.calendar tbody th { position: static; } }
+@media (max-width: 700px) { table.calendar tbody th { max-width: 130px; }
+  table.calendar .number { display: none; } }
+@media print { .campaign { border-color: #000; background: none; }
+  table.calendar tbody th { position: static; } }
 """
 
 
@@ -40,11 +43,12 @@ def calendar_table(plan: PromotionPlan, words: Words) -> None:
     with scroll, ui.element("table").classes("calendar"):
         with ui.element("thead"), ui.element("tr"):
             _head(words("column.title"))
+            for key in ("promotions.gain", "promotions.spent"):
+                _head(words(key), "number")
             for year, mondays in groupby(plan.mondays, key=lambda day: day.year):
                 for place, monday in enumerate(mondays):
-                    _head(f"{monday:%m-%d}" if place or year == plan.mondays[0].year else f"{monday:%Y-%m-%d}")
-            for key in ("promotions.units", "promotions.gain", "promotions.spent"):
-                _head(words(key), "number")
+                    is_new = place == 0 and year != plan.mondays[0].year
+                    _head(f"{monday:%Y-%m-%d}" if is_new else f"{monday:%m-%d}", "week")
         with ui.element("tbody"):
             for campaigns in first.values():
                 _row(plan, campaigns, words)
@@ -65,6 +69,12 @@ def _row(plan: PromotionPlan, campaigns: Sequence[PlannedCampaign], words: Words
     with ui.element("tr"):
         name = TextElement(tag="th", text=one.title or one.sku).props('scope="row"')
         name._props["title"] = one.title or one.sku
+        sums = (
+            signed(sum(campaign.gain for campaign in campaigns), plan.currency, words),
+            amount(sum(campaign.spent for campaign in campaigns), plan.currency, words),
+        )
+        for text in sums:
+            TextElement(tag="td", text=text).classes("number")
         week = 0
         while week < len(plan.mondays):
             campaign = begins.get(week)
@@ -75,10 +85,3 @@ def _row(plan: PromotionPlan, campaigns: Sequence[PlannedCampaign], words: Words
                     ui.label(amount(campaign.price, plan.currency, words)).classes("price")
                     ui.label(share(-campaign.depth)).classes("off")
             week += 1 if campaign is None else campaign.weeks
-        sums = (
-            f"{sum(campaign.extra_units for campaign in campaigns):+,.0f}",
-            signed(sum(campaign.gain for campaign in campaigns), plan.currency, words),
-            amount(sum(campaign.spent for campaign in campaigns), plan.currency, words),
-        )
-        for text in sums:
-            TextElement(tag="td", text=text).classes("number")

@@ -142,7 +142,8 @@ def frontier_chart(points: Sequence[tuple[float, float]], chosen: float, words: 
     mark = {"xAxis": chosen, "label": {"formatter": words("promotions.budget"), **_TEXT}}
     return _base() | {
         "grid": {"left": 12, "right": 24, "top": 44, "bottom": 34, "containLabel": True},
-        "xAxis": _axis(words("promotions.budget"), "value") | {"nameLocation": "middle", "nameGap": 28},
+        "xAxis": _axis(words("promotions.budget"), "value")
+        | {"nameLocation": "middle", "nameGap": 28, "axisLabel": {**_TEXT, "hideOverlap": True}},
         "yAxis": _axis(words("promotions.gain"), "value"),
         "series": [
             {
@@ -167,8 +168,10 @@ def cover_chart(spans: Sequence[tuple[str, int, int]], words: Words) -> dict[str
     bar = {"type": "bar", "stack": "products", "barWidth": "60%"}
     return _base() | {
         "legend": {"top": 0, "textStyle": _TEXT},
-        "xAxis": _axis("", "category")
-        | {"data": [name for name, _, _ in spans], "axisLabel": {**_TEXT, "interval": 0}},
+        "grid": {"left": 12, "right": 24, "top": 44, "bottom": 34, "containLabel": True},
+        "xAxis": _axis(words("stock.column.cover"), "category")
+        | {"data": [name for name, _, _ in spans], "nameLocation": "middle", "nameGap": 28}
+        | {"axisLabel": {**_TEXT, "interval": 0}},
         "yAxis": _axis("", "value") | {"minInterval": 1},
         "series": [
             {

@@ -30,10 +30,11 @@ class Waiting(Generic[_ONE]):
     def __init__(self, visitor: Visitor, text: str, show: Callable[[_ONE], None]) -> None:
         self._visitor, self._show = visitor, show
         self._turn = 0
-        with ui.element("div").props('role="status"').classes("busy") as self._busy:
-            ui.spinner(size="22px").props('aria-hidden="true"')
-            ui.label(text)
-        self._place = ui.element("div").classes("full")
+        with ui.element("div").classes("full") as self._home:
+            with ui.element("div").props('role="status"').classes("busy") as self._busy:
+                ui.spinner(size="22px").props('aria-hidden="true"')
+                ui.label(text)
+            self._place = ui.element("div").classes("full")
 
     def ask(self, work: Callable[[], _ONE]) -> None:
         """Work something out, and show it unless something else was asked for meanwhile."""
@@ -59,5 +60,5 @@ class Waiting(Generic[_ONE]):
                     self._show(found)
 
         # not before the page stands: who opens it sees at once what is going on
-        with self._place:
+        with self._home:
             ui.timer(0.01, answer, once=True)
