@@ -214,8 +214,8 @@ class PromotionView:
         Returns
         -------
         PromotionPlan or Missing
-            What the store lacks: ``sales``, ``flags`` (where promotions ran), ``costs``, ``weeks`` (sales come
-            by months) or ``campaigns``.
+            What the store lacks: ``sales``, ``flags`` (where promotions ran), ``costs``, ``weeks`` (sales
+            come by months) or ``campaigns``.
 
         Raises
         ------

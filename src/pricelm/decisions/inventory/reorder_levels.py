@@ -12,6 +12,7 @@ from pricelm.decisions.inventory.newsvendor import newsvendor
 from pricelm.decisions.inventory.reorder import ReorderCosts
 
 _MOST_LEVELS = 20_000
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def reorder_levels(
     renewal = _Renewal(units)
 
     def cost(low: int, high: int) -> float:
-        visits = renewal.visits(high - low)
-        return (costs.fixed + float(visits @ levels.down(high, low))) / float(visits.sum())
+        visits, together = renewal.visits(high - low)
+        return (costs.fixed + float(visits @ levels.down(high, low))) / together
 
     low, high = start - 1, start
     while cost(low, high) > at(low):
@@ -89,13 +90,14 @@ def reorder_levels(
 
 
 class _LevelCosts:
-    """Expected cost of leftovers and shortage at whole levels, a block of them at a time."""
+    """Expected cost of leftovers and shortage at whole levels, worked out for a block of them at a time."""
 
     def __init__(self, units: DiscreteUnits, costs: ReorderCosts) -> None:
         self._mean, self._costs = units.mean, costs
         # what a level of 0, 1, ... leaves unserved: the sum of the chances of more than it, and than the next
         more = 1 - np.cumsum(units.probabilities)
         self._missing = np.maximum(np.cumsum(more[::-1])[::-1], 0.0)
+        self._top, self._values = 0, np.empty(0)
 
     def at(self, level: int) -> float:
         """Return the cost of one level."""
@@ -103,12 +105,18 @@ class _LevelCosts:
 
     def down(self, high: int, low: int) -> np.ndarray:
         """Return the costs of ``high``, ``high - 1``, ... down to the level above ``low``."""
-        levels = np.arange(high, low, -1)
+        if high > self._top or self._top - low > self._values.size:
+            bottom = min(low, self._top - self._values.size)
+            self._work_out(max(high, self._top) + _BLOCK, bottom - _BLOCK)
+        return self._values[self._top - high : self._top - low]
+
+    def _work_out(self, top: int, below: int) -> None:
+        levels = np.arange(top, below, -1)
         last = self._missing.size - 1
         inside = self._missing[np.clip(levels, 0, last)]
         missing = np.where(levels < 0, self._mean - levels, np.where(levels > last, 0.0, inside))
         both = self._costs.holding + self._costs.shortage
-        return np.asarray(self._costs.holding * (levels - self._mean) + both * missing)
+        self._top, self._values = top, self._costs.holding * (levels - self._mean) + both * missing
 
 
 class _Renewal:
@@ -118,11 +126,12 @@ class _Renewal:
         # the other way round, so that a sum over the levels above is one product
         self._chances = units.probabilities[::-1].copy()
         self._stay = 1 - min(float(units.probabilities[0]), 1 - 1e-12)
-        self._visits = np.empty(64)
+        self._visits = np.empty(_BLOCK)
         self._visits[0] = 1 / self._stay
-        self._known = 1
+        self._together = [0.0, float(self._visits[0])]
 
-    def visits(self, span: int) -> np.ndarray:
+    def visits(self, span: int) -> tuple[np.ndarray, float]:
+        """Return the visits of the first levels, and their sum."""
         if span > _MOST_LEVELS:
             raise LimitError(
                 f"expected at most {_MOST_LEVELS:,} levels between s and S, got more. Count in cartons"
@@ -130,9 +139,9 @@ class _Renewal:
         if span > self._visits.size:
             self._visits = np.concatenate([self._visits, np.empty(max(span, self._visits.size))])
         last = self._chances.size - 1
-        for step in range(self._known, span):
+        for step in range(len(self._together) - 1, span):
             reach = min(step, last)
             past = self._visits[step - reach : step]
             self._visits[step] = float(self._chances[last - reach : last] @ past) / self._stay
-        self._known = max(self._known, span)
-        return self._visits[:span]
+            self._together.append(self._together[-1] + float(self._visits[step]))
+        return self._visits[:span], self._together[span]
