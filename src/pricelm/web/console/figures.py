@@ -19,7 +19,7 @@ details summary { cursor: pointer; color: var(--accent); padding: 4px 0; display
 .clipped td:nth-child(2) { min-width: 20ch; }
 @media (max-width: 700px) { .filters .term { flex: 1 1 44%; max-width: none; }
   .clipped td:first-child { max-width: 18ch; } }
-@media print { details:not([open]) > :not(summary) { display: block; }
+@media print { details::details-content { content-visibility: visible; display: block; height: auto; }
   summary, .busy { display: none !important; } }
 """
 

@@ -32,9 +32,13 @@ function pricelmStockStep(step) {
 // a table that draws only what is in sight would print only that
 function pricelmPrintTable(most, tooMany) {
   if (!pricelmApi || pricelmApi.getDisplayedRowCount() > most) return window.alert(tooMany);
+  const state = pricelmApi.getColumnState();
+  pricelmApi.setColumnsVisible(["step", "why"], false);
   pricelmApi.setGridOption("domLayout", "print");
+  pricelmApi.applyColumnState({ state: [{ colId: "title", flex: null, width: 260 }] });
   setTimeout(() => {
     window.print();
     pricelmApi.setGridOption("domLayout", "normal");
+    pricelmApi.applyColumnState({ state });
   }, 400);
 }

@@ -16,6 +16,7 @@ from pricelm.web.console.visitor import Visitor
 _SCRIPT = (Path(__file__).parent / "stock.js").read_text(encoding="utf-8")
 _STYLE = """.stock-table .ag-cell, .stock-table .ag-header-cell { padding-left: 10px; padding-right: 10px; }
 .stock-table .ag-header-cell-text { line-height: 1.2; }
+@page { size: landscape; }
 @media print { .stock-table .grid { height: auto !important; }
   .stock-table .ag-root-wrapper { border: 0; } }"""
 _MOST_PRINTED = 500
