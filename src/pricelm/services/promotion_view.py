@@ -23,6 +23,7 @@ from pricelm.decisions.promotion import (
     candidates,
     measure_promotions,
     plan_calendar,
+    shortlist,
 )
 from pricelm.services.known_products import KnownProducts, known_products
 from pricelm.services.stored_sales import FLAG, Missing, StoredSales, stored_sales
@@ -32,6 +33,8 @@ from pricelm.storage.whole_market import market_mark, sales_span
 _WEEKS_READ = 156
 _MOST_SERIES = 1_500
 _POINTS = 10
+_MANY = 60
+_NEAR = 1e-3
 _KEPT = 12
 _LONGEST = {"weeks": 26, "length": 8, "most_a_week": 200, "most_of_a_category": 200, "gap_weeks": 52}
 _HIGHEST = 1e12
@@ -146,9 +149,9 @@ class PromotionPlan:
         The weeks.
     campaigns : list of PlannedCampaign
         By week and product.
-    gain, spent, bound : float
-        Expected profit against doing nothing, what is spent of the budget, and the most that any calendar
-        within these terms gains.
+    gain, spent : float
+        Expected profit against doing nothing, within a thousandth of the most that can be had, and what is
+        spent of the budget.
     frontier : list of BudgetPoint
         Ascending by budget.
     left_out : list of LeftOut
@@ -167,7 +170,6 @@ class PromotionPlan:
     campaigns: list[PlannedCampaign]
     gain: float
     spent: float
-    bound: float
     frontier: list[BudgetPoint]
     left_out: list[LeftOut]
     measured: int
@@ -232,7 +234,10 @@ class PromotionView:
             if isinstance(ground, Missing):
                 return ground
             if key not in self._kept:
-                self._keep(key, _planned(ground, terms, today))
+                config = CandidateConfig(terms.length, terms.campaign_cost)
+                if (mark, config) not in self._kept:
+                    self._keep((mark, config), candidates(ground.panel, ground.study, config))
+                self._keep(key, _planned(ground, self._kept[mark, config], terms, today))
             self._kept.move_to_end(key)
             found: PromotionPlan = self._kept[key]
             return found
@@ -264,14 +269,15 @@ class PromotionView:
         return _Ground(sales, panel, measure_promotions(panel), known)
 
 
-def _planned(ground: _Ground, terms: PromotionTerms, today: date) -> PromotionPlan:
-    config = CandidateConfig(terms.length, terms.campaign_cost)
-    known = candidates(ground.panel, ground.study, config)
+def _planned(ground: _Ground, known: list[Candidate], terms: PromotionTerms, today: date) -> PromotionPlan:
+    weighed = known
+    if sum(one.gain > 0 for one in known) > _MANY:
+        weighed = shortlist(known, _limits(terms, 0.0))
     everything = sum(one.spent for one in known if one.gain > 0) * terms.weeks
-    full = plan_calendar(known, _limits(terms, everything))
+    full = plan_calendar(weighed, _limits(terms, everything))
     budget = _rounded(full.spent / 2) if terms.budget is None else terms.budget
     terms = replace(terms, budget=budget)
-    best = plan_calendar(known, _limits(terms, budget))
+    best = plan_calendar(weighed, _limits(terms, budget))
     assert ground.sales.last_day is not None
     mondays = _mondays(max(ground.sales.last_day, today), terms.weeks)
     titles = ground.known.titles
@@ -284,8 +290,7 @@ def _planned(ground: _Ground, terms: PromotionTerms, today: date) -> PromotionPl
         chosen,
         best.gain,
         best.spent,
-        best.bound,
-        _frontier(known, terms, full, best),
+        _frontier(weighed, terms, full, best),
         _left_out(ground, known, best, terms),
         len(effects),
         sum(one.uplift.low > 0 for one in effects if one.uplift),
@@ -296,7 +301,9 @@ def _planned(ground: _Ground, terms: PromotionTerms, today: date) -> PromotionPl
 
 
 def _limits(terms: PromotionTerms, budget: float) -> CalendarLimits:
-    return CalendarLimits(terms.weeks, budget, terms.most_a_week, terms.most_of_a_category, terms.gap_weeks)
+    return CalendarLimits(
+        terms.weeks, budget, terms.most_a_week, terms.most_of_a_category, terms.gap_weeks, _NEAR
+    )
 
 
 def _rounded(value: float) -> float:

@@ -61,7 +61,7 @@ class StockTable:
         def column(field: str, name: str = "", **more: Any) -> dict[str, Any]:
             return {"field": field, "headerName": words(name or f"stock.column.{field}"), **more}
 
-        def number(width: int, form: str) -> dict[str, Any]:
+        def right(width: int, form: str) -> dict[str, Any]:
             return {"type": "rightAligned", "width": width, ":valueFormatter": form}
 
         return {
@@ -71,16 +71,16 @@ class StockTable:
                 ),
                 column("step", width=108, **{":valueFormatter": "pricelmLabel('stock.step')"}),
                 column(
-                    "order", **number(88, "pricelmDecimals(0)"), cellClass=["ag-right-aligned-cell", "strong"]
+                    "order", **right(88, "pricelmDecimals(0)"), cellClass=["ag-right-aligned-cell", "strong"]
                 ),
-                column("cost", **number(124, "pricelmMoney")),
+                column("cost", **right(124, "pricelmMoney")),
                 column("date", width=110),
-                column("cover", **number(116, "pricelmCover")),
-                column("on_hand", **number(84, "pricelmDecimals(0)")),
-                column("units", **number(100, "pricelmDemand")),
-                column("safety", **number(84, "pricelmDecimals(0)")),
-                column("point", **number(84, "pricelmDecimals(0)")),
-                column("risk", **number(84, "pricelmRisk")),
+                column("cover", **right(116, "pricelmCover")),
+                column("on_hand", **right(84, "pricelmDecimals(0)")),
+                column("units", **right(100, "pricelmDemand")),
+                column("safety", **right(84, "pricelmDecimals(0)")),
+                column("point", **right(84, "pricelmDecimals(0)")),
+                column("risk", **right(84, "pricelmRisk")),
                 column("why", "column.why", width=420, **{":tooltipValueGetter": "p => p.value"}),
             ],
             "defaultColDef": {
