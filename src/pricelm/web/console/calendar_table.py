@@ -19,6 +19,7 @@ table.calendar th, table.calendar td { padding: 6px 8px; border-bottom: 1px soli
 table.calendar thead th { color: var(--soft); font-weight: 600; }
 table.calendar tbody th { position: sticky; left: 0; z-index: 1; background: var(--card); font-weight: 550;
   max-width: 220px; overflow: hidden; text-overflow: ellipsis; }
+table.calendar thead th.week { white-space: normal; max-width: 72px; vertical-align: bottom; }
 table.calendar td.week { border-left: 1px solid var(--line); min-width: 72px; padding: 3px; }
 table.calendar .number { text-align: right; font-variant-numeric: tabular-nums; }
 .campaign { display: block; border: 1.5px solid var(--accent); border-radius: 7px; padding: 3px 7px;
@@ -48,7 +49,7 @@ def calendar_table(plan: PromotionPlan, words: Words) -> None:
             for year, mondays in groupby(plan.mondays, key=lambda day: day.year):
                 for place, monday in enumerate(mondays):
                     is_new = place == 0 and year != plan.mondays[0].year
-                    _head(f"{monday:%Y-%m-%d}" if is_new else f"{monday:%m-%d}", "week")
+                    _head(f"{monday:%Y %m-%d}" if is_new else f"{monday:%m-%d}", "week")
         with ui.element("tbody"):
             for campaigns in first.values():
                 _row(plan, campaigns, words)
