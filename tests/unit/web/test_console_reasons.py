@@ -79,6 +79,8 @@ def test_why_a_price_is_proposed() -> None:
         ROW | {"holding": None, "broken": [{"kind": "budget", "rule_id": "cap"}]}, "EUR", english
     )
     assert reason(ROW, "EUR", english, brief=True) == said.partition("; ")[2]
+    alone = ROW | {"low": 11.0, "holding": None}
+    assert reason(alone, "EUR", english, brief=True) == "the best price looked at; no rule holds it"
     assert "less" in reason(ROW | {"gain": -2.0}, "EUR", english)
     assert reason(ROW | {"action": "test first"}, "EUR", english).startswith("test first: +10.0%")
     assert "sure enough" in reason(ROW | {"action": "hold", "low": 1.0, "high": 1.0}, "EUR", english)

@@ -12,6 +12,7 @@ const pricelmMoney = (p) =>
     : new Intl.NumberFormat(pricelmWork.locale, {
         style: pricelmWork.currency ? "currency" : "decimal",
         currency: pricelmWork.currency || undefined,
+        currencyDisplay: pricelmWork.currency ? "narrowSymbol" : undefined,
         minimumFractionDigits: 2,
         maximumFractionDigits: 2,
       }).format(p.value);

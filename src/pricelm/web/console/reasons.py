@@ -30,7 +30,8 @@ def reason(row: Mapping[str, Any], currency: str, words: Words, *, brief: bool =
     if row["action"] == "review":
         rules = words("list.separator").join(rule_name(one, words) for one in row["broken"])
         return words("why.review", rules=rules) if rules else words("why.review.all")
-    parts = [said for said in (_proposal(row, currency, words, brief=brief),) if said]
+    proposal = _proposal(row, currency, words, brief=brief)
+    parts = [proposal] if proposal else []
     holding = row["holding"]
     if holding is not None:
         cost = holding.get("cost") or 0.0
@@ -38,7 +39,7 @@ def reason(row: Mapping[str, Any], currency: str, words: Words, *, brief: bool =
         key = "why.holding.cost" if cost >= _SAME else "why.holding"
         parts.append(words(key, rule=name, cost=amount(cost, currency, words)))
     parts += [words("why.soft", rule=rule_name(one, words)) for one in row["broken"][:2]]
-    return words("why.separator").join(parts)
+    return words("why.separator").join(parts) or words("why.best")
 
 
 def _proposal(row: Mapping[str, Any], currency: str, words: Words, *, brief: bool) -> str:
