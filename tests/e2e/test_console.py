@@ -20,7 +20,7 @@ from tests.e2e.console_browser import PASSWORD, ROLES, add_users, logged_in, ope
 from tests.e2e.service_process import ServiceProcess
 from tests.generated_listings import listings_frame
 
-PAGES = ("/", "/quote", "/models", "/review", "/rules", "/settings")
+PAGES = ("/", "/promotions", "/stock", "/quote", "/models", "/review", "/rules", "/settings")
 SKU = "samsung-85-class-q70c-series"
 
 

@@ -143,7 +143,7 @@ def check_sales(frame: pd.DataFrame, columns: SalesColumns) -> CheckedSales:
             f"usable, most often because of: {first}. Check the columns {columns.to_dict()}"
         )
     currency = check.settle_currency(kept)
-    refusals = _unit_changes(sales) | check.changes(kept)
+    refusals = unit_changes(sales) | check.changes(kept)
     return CheckedSales(sales, columns.promotions, rejected, refusals, check.warnings, currency, lost)
 
 
@@ -284,8 +284,19 @@ def _several(name: str, sku: np.ndarray, values: np.ndarray) -> dict[str, str]:
     }
 
 
-def _unit_changes(sales: pd.DataFrame) -> dict[str, str]:
-    """Return the products whose price moves by a factor that only another unit or currency explains."""
+def unit_changes(sales: pd.DataFrame) -> dict[str, str]:
+    """Return the products whose price moves by a factor that only another unit or currency explains.
+
+    Parameters
+    ----------
+    sales : pandas.DataFrame
+        sku and price.
+
+    Returns
+    -------
+    dict of str to str
+        Product to the refusal.
+    """
     spread = sales.groupby("sku")["price"].agg(["min", "max"])
     wild = spread[spread["max"] > _JUMP * spread["min"]]
     return {

@@ -190,10 +190,12 @@ def _sales(store: Store, request: LoadRequest, rejected: RejectedRows) -> Iterat
     checked = read_sales(request.source, query=request.query)
     rejected.add(checked.rejected)
     frame = checked.sales
-    optional = ("regular_price", "unit_cost", "on_hand")
+    if checked.promotions:
+        frame = frame.assign(promoted=frame[list(checked.promotions)].max(axis=1))
+    optional = ("regular_price", "unit_cost", "on_hand", "promoted")
     # purchases of several customers at one price are one row of the store
     keys = ["sku", "date", "store", "price"]
-    firsts = {name: "first" for name in optional if name in frame.columns}
+    firsts = {name: "max" if name == "promoted" else "first" for name in optional if name in frame.columns}
     grouped = frame.groupby(keys, sort=True, as_index=False).agg({"units": "sum", **firsts})
     rows = (
         {

@@ -31,6 +31,41 @@ _DAYS_A_YEAR = 365.25
 
 
 @dataclass(frozen=True)
+class StockTerms:
+    """How often the stock is looked at, and what is assumed where a product does not say it.
+
+    Parameters
+    ----------
+    period_days : float, default 7
+        What units, deviation and holding cost speak of.
+    review_days : float, default 7
+        Days between two looks at the stock.
+    holding_rate : float, default 0.25
+        Cost of holding a unit for a year as a share of its cost, where ``holding`` is not given.
+    noise : float, default 0.3
+        Deviation of the units of a period as a share of their mean, beyond the chance of single customers,
+        where ``deviation`` is not given.
+
+    Raises
+    ------
+    ConfigError
+        If a number makes no sense.
+    """
+
+    period_days: float = 7.0
+    review_days: float = 7.0
+    holding_rate: float = 0.25
+    noise: float = 0.3
+
+    def __post_init__(self) -> None:
+        rates = (self.period_days, self.review_days, self.holding_rate)
+        if not np.isfinite([*rates, self.noise]).all() or min(rates) <= 0 or self.noise < 0:
+            raise ConfigError(
+                f"expected days and a holding rate above 0 and noise of 0 or more, got {(*rates, self.noise)}"
+            )
+
+
+@dataclass(frozen=True)
 class StockRequest:
     """What `plan_orders` is asked for.
 
@@ -76,6 +111,11 @@ class StockRequest:
     noise: float = 0.3
     prices: Path | None = None
     forecast: Path | None = None
+
+    @property
+    def terms(self) -> StockTerms:
+        """The settings that concern the plan alone."""
+        return StockTerms(self.period_days, self.review_days, self.holding_rate, self.noise)
 
 
 @dataclass(frozen=True)
@@ -141,11 +181,7 @@ def plan_orders(request: StockRequest, progress: Progress = Silence()) -> StockR
     document = request.out.with_suffix(".json")
     if Path(str(request.products)).resolve() in (request.out.resolve(), document.resolve()):
         raise ConfigError(f"expected another file to write to than to read from, got {request.out} for both")
-    rates = (request.period_days, request.review_days, request.holding_rate)
-    if not np.isfinite([*rates, request.noise]).all() or min(rates) <= 0 or request.noise < 0:
-        raise ConfigError(
-            f"expected days and a holding rate above 0 and noise of 0 or more, got {(*rates, request.noise)}"
-        )
+    terms = request.terms
     if request.demand and request.forecast:
         raise ConfigError("expected units from --demand or from --forecast, got both. Leave one out")
     progress.start("planning stock", 0)
@@ -156,7 +192,7 @@ def plan_orders(request: StockRequest, progress: Progress = Silence()) -> StockR
         sources = _Sources(DemandModel.load(request.demand))
     else:
         sources = _Sources(forecast=SalesForecast.load(request.forecast) if request.forecast else None)
-    plans = _plans(table, request, sources)
+    plans = _plans(table, terms, sources)
     _write(request, plans, document)
     return StockResult(plans, request.out, document, request.report)
 
@@ -192,6 +228,35 @@ def _table(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     return table
 
 
+def plan_table(table: pd.DataFrame, terms: StockTerms = StockTerms()) -> list[StockPlan]:
+    """Say for every product of a table in memory when to order how much.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        sku (str), and the roles of `StockRequest` as float64 columns; NaN where not known.
+    terms : StockTerms
+        What is assumed where a product does not say it.
+
+    Returns
+    -------
+    list of StockPlan
+        One a row, refused ones included.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"sku": ["tea"], "units": [50.0], "price": [4.0], "unit_cost": [2.0],
+    ...     "lead_time_days": [14.0], "on_hand": [90.0]})
+    >>> [plan] = plan_table(table)
+    >>> plan.policy, plan.order_now
+    ('base stock', True)
+    """
+    whole = table.reindex(columns=["sku", *_NUMBERS, *_ZEROS])
+    zeros = list(_ZEROS)
+    whole[zeros] = whole[zeros].fillna(0.0)
+    return _plans(whole, terms, _Sources())
+
+
 def _with_prices(table: pd.DataFrame, source: Path) -> pd.DataFrame:
     """Take the proposed price of every product that the plan knows."""
     plan = read_listings(source)
@@ -205,7 +270,7 @@ def _with_prices(table: pd.DataFrame, source: Path) -> pd.DataFrame:
     return table.assign(price=proposed.where(proposed.notna(), table["price"]))
 
 
-def _plans(table: pd.DataFrame, request: StockRequest, sources: _Sources) -> list[StockPlan]:
+def _plans(table: pd.DataFrame, terms: StockTerms, sources: _Sources) -> list[StockPlan]:
     plans: list[StockPlan] = []
     seen: set[str] = set()
     for row in table.to_dict("records"):
@@ -214,25 +279,25 @@ def _plans(table: pd.DataFrame, request: StockRequest, sources: _Sources) -> lis
             if sku in seen:
                 raise DataError("repeated product: it stands in the table more than once")
             seen.add(sku)
-            one = _product({str(name): value for name, value in row.items()}, request, sources)
-            plans += plan_stock([one], request.period_days, request.review_days / request.period_days)
+            one = _product({str(name): value for name, value in row.items()}, terms, sources)
+            plans += plan_stock([one], terms.period_days, terms.review_days / terms.period_days)
         except DataError as error:
             plans.append(StockPlan(sku, "none", refusal=str(error)))
     return plans
 
 
-def _product(row: Mapping[str, Any], request: StockRequest, sources: _Sources) -> StockProduct:
+def _product(row: Mapping[str, Any], terms: StockTerms, sources: _Sources) -> StockProduct:
     for name in (*_ZEROS, "lead_time_days"):
         if not np.isfinite(row[name]):
             raise DataError(f"not a number: expected a number of {name}")
     units, deviation = float(row["units"]), float(row["deviation"])
-    noise = request.noise
+    noise = terms.noise
     if sources.demand is not None:
-        units, spread = _at_price(sources.demand, row, request.period_days)
+        units, spread = _at_price(sources.demand, row, terms.period_days)
         noise = float(np.hypot(noise, spread))
         deviation = float("nan")
     if sources.forecast is not None:
-        periods = request.period_days / sources.forecast.period_days
+        periods = terms.period_days / sources.forecast.period_days
         units, deviation = sources.forecast.rate(str(row["sku"]))
         units, deviation = units * periods, deviation * float(np.sqrt(periods))
     if not np.isfinite(units):
@@ -243,7 +308,7 @@ def _product(row: Mapping[str, Any], request: StockRequest, sources: _Sources) -
         deviation = float(np.sqrt(units + (noise * units) ** 2))
     holding, shortage = float(row["holding"]), float(row["shortage"])
     if not np.isfinite(holding):
-        holding = float(row["unit_cost"]) * request.holding_rate * request.period_days / _DAYS_A_YEAR
+        holding = float(row["unit_cost"]) * terms.holding_rate * terms.period_days / _DAYS_A_YEAR
     if not np.isfinite(shortage):
         shortage = float(row["price"]) - float(row["unit_cost"])
         if shortage <= 0:
@@ -257,8 +322,8 @@ def _product(row: Mapping[str, Any], request: StockRequest, sources: _Sources) -
         deviation,
         holding,
         shortage,
-        row["lead_time_days"] / request.period_days,
-        row["lead_time_deviation_days"] / request.period_days,
+        row["lead_time_days"] / terms.period_days,
+        row["lead_time_deviation_days"] / terms.period_days,
         row["on_hand"],
         row["on_order"],
         row["order_cost"],

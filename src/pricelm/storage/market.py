@@ -76,7 +76,11 @@ class MarketPrice(Base):
 
 
 class Sale(Base):
-    """Units of a product that a shop sold on a day at a price."""
+    """Units of a product that a shop sold on a day at a price.
+
+    ``promoted`` is 1 where a promotion ran, 0 where none did, between them where one ran in part, and empty
+    where that was not said.
+    """
 
     __tablename__ = "sales"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -89,6 +93,7 @@ class Sale(Base):
     regular_price: Mapped[Decimal | None] = mapped_column(Amount)
     unit_cost: Mapped[Decimal | None] = mapped_column(Amount)
     on_hand: Mapped[float | None] = mapped_column(Float)
+    promoted: Mapped[float | None] = mapped_column(Float)
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,8 @@ def market_prices(session: Session, skus: Iterable[str]) -> list[SeenPrice]:
 def put_sales(session: Session, sales: Iterable[dict[str, Any]]) -> int:
     """Add sales; those of the same product, day, shop and price replace what was there. Return how many."""
     insert = upserting(session, Sale)
-    replaced = {name: insert.excluded[name] for name in ("units", "regular_price", "unit_cost", "on_hand")}
+    said = ("units", "regular_price", "unit_cost", "on_hand", "promoted")
+    replaced = {name: insert.excluded[name] for name in said}
     statement = insert.on_conflict_do_update(
         index_elements=["listing", "day", "shop", "price"], set_=replaced
     )

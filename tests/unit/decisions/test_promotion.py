@@ -21,6 +21,7 @@ from pricelm.decisions.promotion import (
     find_campaigns,
     measure_promotions,
     plan_calendar,
+    shortlist,
 )
 
 
@@ -152,3 +153,27 @@ def test_the_calendar_equals_brute_force(
     assert found.gain == pytest.approx(best)
     assert allowed(tuple(found.campaigns))
     assert found.bound >= found.gain
+
+
+def test_a_shortlist_loses_next_to_nothing_whatever_the_budget() -> None:
+    rng = np.random.default_rng(8)
+    for length in (1, 2):
+        many = [
+            Candidate(f"p{one}", f"c{one % 4}", length, float(rng.normal(40, 60)), float(rng.lognormal(3, 1)))
+            for one in range(60)
+        ]
+        room = {"weeks": 4, "most_a_week": 2, "gap_weeks": 1}
+        full = plan_calendar(many, CalendarLimits(budget=1e6, **room))
+        for share in (0.1, 0.3, 0.6, 1.0):
+            limits = CalendarLimits(budget=full.spent * share, **room)
+            kept = shortlist(many, limits)
+            assert len(kept) < 30 and [one for one in many if one in kept] == kept
+            best = plan_calendar(many, limits)
+            assert plan_calendar(kept, limits).gain >= 0.98 * best.gain > 0
+
+
+def test_a_shortlist_keeps_what_the_room_holds_and_nothing_that_loses() -> None:
+    losing = [Candidate("a", "x", 1, -5.0, 1.0), Candidate("b", "x", 1, 0.0, 1.0)]
+    assert shortlist(losing, CalendarLimits(weeks=4, budget=0.0)) == []
+    few = [Candidate(f"p{one}", "x", 1, 1.0 + one, 2.0 + one) for one in range(5)]
+    assert shortlist(losing + few, CalendarLimits(weeks=8, budget=0.0)) == few

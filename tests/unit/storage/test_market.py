@@ -20,6 +20,7 @@ from pricelm.storage.market import (
     put_sales,
     sales_history,
 )
+from pricelm.storage.whole_market import earning_products, sales_span, sold_rows
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -86,3 +87,37 @@ def test_more_products_than_one_question_may_name(store: Store) -> None:
 def test_what_is_no_amount_of_money_is_refused(value: float) -> None:
     with pytest.raises(DataError, match="amount of money"):
         to_amount(value)
+
+
+def test_the_mark_of_sales_moves_when_a_row_is_corrected_or_a_promotion_is_told(store: Store) -> None:
+    row = {
+        "sku": "tea", "day": date(2026, 3, 1), "shop": "", "price": Decimal("3.1"), "units": 4.0,
+        "regular_price": None, "unit_cost": Decimal("1.2"), "on_hand": None, "promoted": None,
+    }  # fmt: skip
+    marks = []
+    for change in ({}, {}, {"units": 5.0}, {"promoted": 1.0}, {"unit_cost": Decimal("1.3")}):
+        with store.writing() as session:
+            put_sales(session, [row | change])
+        with store.reading() as session:
+            marks.append(sales_span(session).mark)
+            [sold] = sold_rows(session, date(2026, 1, 1))
+    assert marks[0] == marks[1] and len(set(marks)) == 4
+    assert (sold.price, sold.units, sold.unit_cost, sold.promoted) == (31_000, 4.0, 13_000, None)
+
+
+def test_products_that_take_most_money_come_first(store: Store) -> None:
+    def sale(sku: str, price: str, units: float, day: int = 1) -> dict[str, object]:
+        return {
+            "sku": sku, "day": date(2026, 3, day), "shop": "", "price": Decimal(price), "units": units,
+            "regular_price": None, "unit_cost": None, "on_hand": None, "promoted": None,
+        }  # fmt: skip
+
+    with store.writing() as session:
+        put_sales(
+            session, [sale("tea", "3", 9), sale("cup", "9", 4), sale("cup", "9", 4, 2), sale("pot", "1", 1)]
+        )
+        numbers = listing_numbers(session, ["tea", "cup", "pot"])
+        wanted = [numbers["cup"], numbers["tea"], numbers["pot"]]
+        assert earning_products(session, date(2026, 1, 1)) == wanted
+        assert len(sold_rows(session, date(2026, 1, 1), wanted[:2])) == 3
+        assert earning_products(session, date(2026, 3, 2)) == wanted[:1]

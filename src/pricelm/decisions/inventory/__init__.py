@@ -3,6 +3,7 @@
 Distributions of units and costs in, policies out: nothing here reads a file or decides on a price alone.
 """
 
+from pricelm.decisions.inventory.cover import Cover, stock_cover
 from pricelm.decisions.inventory.distributions import (
     DiscreteUnits,
     NormalUnits,
@@ -20,6 +21,7 @@ from pricelm.decisions.inventory.reorder import ReorderCosts, ReorderPolicy, reo
 from pricelm.decisions.inventory.reorder_levels import LevelPolicy, reorder_levels
 
 __all__ = [
+    "Cover",
     "DiscreteUnits",
     "HorizonCosts",
     "HorizonPlan",
@@ -45,5 +47,6 @@ __all__ = [
     "reorder_levels",
     "reorder_policy",
     "stock_cost",
+    "stock_cover",
     "units_from_draws",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, pi, sqrt
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy import integrate, stats
+from scipy import integrate, special
 
 from pricelm.core.errors import DataError
 
@@ -72,14 +73,15 @@ class NormalUnits:
         """Return the least stock that suffices with this probability."""
         if self.deviation == 0:
             return self.mean
-        return float(stats.norm.ppf(probability, self.mean, self.deviation))
+        return float(self.mean + self.deviation * special.ndtri(probability))
 
     def shortage(self, stock: float) -> float:
         """Return the expected units that ``stock`` leaves unserved."""
         if self.deviation == 0:
             return max(self.mean - stock, 0.0)
         z = (stock - self.mean) / self.deviation
-        return float(self.deviation * (stats.norm.pdf(z) - z * stats.norm.sf(z)))
+        density = exp(-(z**2) / 2) / sqrt(2 * pi)
+        return float(self.deviation * (density - z * special.ndtr(-z)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +173,7 @@ class ScipyUnits:
 
     Examples
     --------
+    >>> from scipy import stats
     >>> round(ScipyUnits(stats.norm(50, 8)).shortage(50), 3)
     3.192
     """

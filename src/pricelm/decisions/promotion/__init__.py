@@ -13,6 +13,7 @@ from pricelm.decisions.promotion.measure import (
     PromotionStudy,
     measure_promotions,
 )
+from pricelm.decisions.promotion.shortlist import shortlist
 
 __all__ = [
     "Calendar",
@@ -28,4 +29,5 @@ __all__ = [
     "find_campaigns",
     "measure_promotions",
     "plan_calendar",
+    "shortlist",
 ]

@@ -31,6 +31,8 @@ class Candidate:
         Promoted price.
     extra_units : float
         Units sold on top.
+    regular_price : float
+        Price without the campaign.
     """
 
     sku: str
@@ -40,6 +42,7 @@ class Candidate:
     spent: float
     price: float = 0.0
     extra_units: float = 0.0
+    regular_price: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class CalendarLimits:
         Of one category at once: they take sales from each other.
     gap_weeks : int, default 4
         Weeks between two campaigns of a product.
+    tolerance : float, default 1e-7
+        Share of the gain that may be missing for the answer to be taken as the best.
 
     Raises
     ------
@@ -70,6 +75,7 @@ class CalendarLimits:
     most_a_week: int = 5
     most_of_a_category: int = 1
     gap_weeks: int = 4
+    tolerance: float = 1e-7
 
     def __post_init__(self) -> None:
         counts = (self.weeks, self.most_a_week, self.most_of_a_category)
@@ -152,7 +158,7 @@ def plan_calendar(candidates: Sequence[Candidate], limits: CalendarLimits) -> Ca
         integrality=np.ones(len(choices)),
         bounds=optimize.Bounds(0, 1),
         constraints=optimize.LinearConstraint(matrix, -np.inf, upper),
-        options={"time_limit": 60.0, "mip_rel_gap": 1e-7},
+        options={"time_limit": 60.0, "mip_rel_gap": limits.tolerance},
     )
     if solved.x is None:
         raise DataError(f"no calendar was found within a minute ({solved.message}). Plan fewer weeks")

@@ -75,7 +75,8 @@ def candidates(
         gain = sold * (special - cost) - (base + missing) * (regular - cost) - config.campaign_cost
         spent = sold * max(regular - special, 0.0) + config.campaign_cost
         name = (str(sku), str(part["category"].iloc[0]))
-        found.append(Candidate(*name, config.length, float(gain), float(spent), special, float(sold - base)))
+        sums = float(gain), float(spent), special, float(sold - base)
+        found.append(Candidate(*name, config.length, *sums, regular_price=regular))
     return found
 
 

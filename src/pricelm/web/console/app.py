@@ -19,7 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pricelm.services.bootstrap import Service
 from pricelm.services.console_sessions import SessionBook
 from pricelm.services.console_users import check_login
+from pricelm.services.promotion_view import PromotionView
 from pricelm.services.service_settings import ServiceSettings
+from pricelm.services.stock_view import StockView
 from pricelm.services.worklist import WorkLists
 from pricelm.web.api.logs import code_frames
 from pricelm.web.console.door import Door, visiting
@@ -73,14 +75,16 @@ class Console:
     @contextlib.asynccontextmanager
     async def running(self, service: Service) -> AsyncIterator[None]:
         """Serve the pages of a service until the block ends."""
-        sessions = SessionBook(service.store)
+        sessions, lists = SessionBook(service.store), WorkLists(service.store)
         self._parts = Parts(
             self._settings,
             sessions,
-            WorkLists(service.store),
+            lists,
             service.registry,
             service.models,
             service.pricing,
+            PromotionView(lists),
+            StockView(lists),
         )
         login = Login(partial(check_login, service.store), sessions, self._note)
         door = Door(self._inner, sessions, access_list(), login)
@@ -107,7 +111,8 @@ class Console:
 
     def _answerer(self, data: ConsoleData) -> Callable[..., Coroutine[Any, Any, Any]]:
         async def answer(request: Request) -> Any:
-            return await data.answer(self._visitor(request), **request.path_params)
+            asked = {name: request.query_params[name] for name in data.asks if name in request.query_params}
+            return await data.answer(self._visitor(request), **request.path_params, **asked)
 
         return answer
 

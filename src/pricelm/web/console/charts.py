@@ -143,6 +143,59 @@ def effects_chart(effects: Sequence[tuple[str, float]], words: Words) -> dict[st
     }
 
 
+def frontier_chart(points: Sequence[tuple[float, float]], chosen: float, words: Words) -> dict[str, Any]:
+    """Return what budgets earn, with the chosen one marked."""
+    mark = {"xAxis": chosen, "label": {"formatter": words("promotions.budget"), **_TEXT}}
+    return _base() | {
+        "grid": {"left": 12, "right": 24, "top": 44, "bottom": 34, "containLabel": True},
+        "xAxis": _axis(words("promotions.budget"), "value")
+        | {"nameLocation": "middle", "nameGap": 28, "axisLabel": {**_TEXT, "hideOverlap": True}},
+        "yAxis": _axis(words("promotions.gain"), "value"),
+        "series": [
+            {
+                "type": "line",
+                "name": words("promotions.gain"),
+                "data": [[round(budget, 2), round(gain, 2)] for budget, gain in points],
+                "symbolSize": 7,
+                "lineStyle": {"width": 2.5, "color": _BLUE},
+                "itemStyle": {"color": _BLUE},
+                "markLine": {
+                    "symbol": "none",
+                    "lineStyle": {"color": _AMBER, "type": "dashed"},
+                    "data": [mark],
+                },
+            }
+        ],
+    }
+
+
+def cover_chart(spans: Sequence[tuple[str, int, int]], words: Words) -> dict[str, Any]:
+    """Return how many products last how long: those to be ordered now, and the others on top of them."""
+    bar = {"type": "bar", "stack": "products", "barWidth": "60%"}
+    return _base() | {
+        "legend": {"top": 0, "textStyle": _TEXT},
+        "grid": {"left": 12, "right": 24, "top": 44, "bottom": 34, "containLabel": True},
+        "xAxis": _axis(words("stock.column.cover"), "category")
+        | {"data": [name for name, _, _ in spans], "nameLocation": "middle", "nameGap": 28}
+        | {"axisLabel": {**_TEXT, "interval": 0}},
+        "yAxis": _axis("", "value") | {"minInterval": 1},
+        "series": [
+            {
+                **bar,
+                "name": words("stock.step.now"),
+                "data": [now for _, now, _ in spans],
+                "itemStyle": {"color": _AMBER},
+            },
+            {
+                **bar,
+                "name": words("stock.enough"),
+                "data": [rest for _, _, rest in spans],
+                "itemStyle": {"color": _BLUE},
+            },
+        ],
+    }
+
+
 def _base() -> dict[str, Any]:
     return {
         "animation": False,

@@ -39,11 +39,24 @@ class ConsolePage:
 
 @dataclass(frozen=True)
 class ConsoleData:
-    """Data that a page fetches: a path, who may have it, and what answers."""
+    """Data that a page fetches.
+
+    Parameters
+    ----------
+    path : str
+        Its path below the console's.
+    role : Role
+        Who may have it, and everybody above.
+    answer : callable
+        Takes the visitor, what varies in the path, and what is asked for.
+    asks : tuple of str
+        Names behind the question mark that are passed on; all others are not.
+    """
 
     path: str
     role: Role
     answer: Callable[..., Awaitable[Any]]
+    asks: tuple[str, ...] = ()
 
 
 def all_pages() -> tuple[ConsolePage, ...]:
@@ -51,16 +64,20 @@ def all_pages() -> tuple[ConsolePage, ...]:
     from pricelm.web.console.pages import (
         models,
         product,
+        promotions,
         quote,
         review,
         rules,
         settings,
+        stock,
         today,
     )
 
     return (
         ConsolePage("today", "/", Role.viewer, "today", today.build),
         ConsolePage("product", "/product/{batch}/{sku:path}", Role.viewer, "", product.build),
+        ConsolePage("promotions", "/promotions", Role.viewer, "campaign", promotions.build),
+        ConsolePage("stock", "/stock", Role.viewer, "inventory_2", stock.build),
         ConsolePage("quote", "/quote", Role.viewer, "sell", quote.build),
         ConsolePage("models", "/models", Role.viewer, "model_training", models.build),
         ConsolePage("review", "/review", Role.analyst, "rate_review", review.build),
@@ -71,9 +88,14 @@ def all_pages() -> tuple[ConsolePage, ...]:
 
 def all_data() -> tuple[ConsoleData, ...]:
     """Return what pages fetch."""
-    from pricelm.web.console.pages import today
+    from pricelm.web.console.pages import promotions, stock, today
 
-    return (ConsoleData("/data/batches/{batch}", Role.viewer, today.rows),)
+    return (
+        ConsoleData("/data/batches/{batch}", Role.viewer, today.rows),
+        ConsoleData("/data/promotions.csv", Role.viewer, promotions.export, promotions.ASKS),
+        ConsoleData("/data/stock", Role.viewer, stock.rows, stock.ASKS),
+        ConsoleData("/data/stock.csv", Role.viewer, stock.export, (*stock.ASKS, "step")),
+    )
 
 
 class AccessList:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from nicegui import ui
@@ -15,8 +15,10 @@ from pricelm.services.console_sessions import SessionBook, Visit
 from pricelm.services.live_models import LiveModels
 from pricelm.services.live_pricing import LivePricing
 from pricelm.services.model_registry import ModelRegistry
+from pricelm.services.promotion_view import PromotionView
 from pricelm.services.service_keys import Caller, Role
 from pricelm.services.service_settings import ServiceSettings
+from pricelm.services.stock_view import StockView
 from pricelm.services.worklist import WorkLists
 from pricelm.web.api.logs import code_frames
 from pricelm.web.console.words import Words
@@ -35,6 +37,10 @@ class Parts:
     registry: ModelRegistry
     models: LiveModels
     pricing: LivePricing
+    promotions: PromotionView
+    stock: StockView
+    heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while something long is worked out: those who wait for it hold no thread."""
 
 
 @dataclass(frozen=True)
