@@ -47,6 +47,12 @@ function pricelmReady(event) {
   pricelmLoad();
 }
 
+// a text that a spreadsheet would compute stays a text
+function pricelmExport(fileName) {
+  const plain = (p) => (typeof p.value === "string" && /^[=+\-@\t\r]/.test(p.value) ? `'${p.value}` : p.value);
+  pricelmApi.exportDataAsCsv({ fileName, processCellCallback: plain });
+}
+
 function pricelmChosen() {
   return pricelmApi ? pricelmApi.getSelectedNodes().map((node) => node.data.sku) : [];
 }

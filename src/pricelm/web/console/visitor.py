@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from nicegui import ui
@@ -35,6 +35,8 @@ class Parts:
     registry: ModelRegistry
     models: LiveModels
     pricing: LivePricing
+    sending: set[tuple[str, str]] = field(default_factory=set)
+    """Kind and scope of what goes out from here at this moment."""
 
 
 @dataclass(frozen=True)

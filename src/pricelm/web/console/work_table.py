@@ -106,8 +106,7 @@ class WorkTable:
 
     def export(self) -> None:
         """Let the browser save what is shown."""
-        name = {"fileName": f"pricelm-plan-{self._batch}.csv"}
-        self._grid.run_grid_method("exportDataAsCsv", name)
+        ui.run_javascript(f"pricelmExport({f'pricelm-plan-{self._batch}.csv'!r})")
 
     def reload(self) -> None:
         """Fetch the rows again."""
