@@ -32,16 +32,16 @@ def three_doors(visitor: Visitor) -> None:
             )
         with _door(words("doors.file"), words("doors.file.text"), "upload_file"):
             file_button(visitor, words("doors.file.button"), _KINDS, lambda event: _file(visitor, event))
-        with _door(words("doors.database"), words("doors.database.text"), "database"):
+        with _door(words("doors.database"), words("doors.database.text"), "storage"):
             if not visitor.may(Role.admin):
                 paragraph(words("state.forbidden.text", role=words("role.admin"))).classes("soft")
                 return
             address = ui.input(words("doors.address"), placeholder="postgresql://user:password@host/shop")
-            address.props('outlined dense type="password" autocomplete="off"')
+            address.props('outlined dense stack-label type="password" autocomplete="off"')
             query = ui.textarea(
                 words("doors.query"), placeholder="select sku, price, unit_cost ... from products"
             )
-            query.props("outlined dense autogrow")
+            query.props("outlined dense stack-label autogrow")
             ui.button(
                 words("doors.database.button"),
                 on_click=lambda: _database(visitor, address.value or "", query.value or ""),

@@ -140,7 +140,8 @@ class Login:
             )
         else:
             answer = await self._let_in(request, result.user, later, way.is_secure)
-        answer.delete_cookie(WAY_COOKIE, f"{request.root}{RETURN}")
+        path = f"{request.root}{RETURN}"
+        answer.delete_cookie(WAY_COOKIE, path, secure=way.is_secure, httponly=True)
         return answer
 
     async def _let_in(self, request: Any, user: int, later: str, secure: bool) -> Response:
