@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +24,7 @@ from pricelm.services.approving import show_batch
 from pricelm.services.auditing import show_audit, verify_audit
 from pricelm.services.interrupted import open_deliveries
 from pricelm.services.price_targets import open_target
+from pricelm.storage.database import open_store
 from tests.e2e.console_browser import add_users, logged_in, opened_browser, save_picture
 from tests.e2e.service_process import ServiceProcess, wait_until
 from tests.postgres import PostgresServer
@@ -118,15 +120,21 @@ def file(store: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[S
     sent = folder / "sent"
     sent.mkdir()
 
-    def some_are_marked() -> bool:
-        return any(one.sent for one in open_deliveries(store))
+    opened = open_store(store)
+
+    def wait() -> None:
+        deadline = time.monotonic() + 120
+        while not any(one.sent for one in open_deliveries(opened)):
+            assert time.monotonic() < deadline, "no price was marked, or all were before anybody looked"
+            time.sleep(0.002)
 
     def taken() -> list[tuple[str, float]]:
         [only] = sent.iterdir()
         rows = pd.read_csv(only)
         return list(zip(rows["sku"], rows["price"], strict=True))
 
-    yield Scene(str(sent), lambda: wait_until(some_are_marked), taken)
+    yield Scene(str(sent), wait, taken)
+    opened.close()
 
 
 SCENES: dict[str, Callable[..., AbstractContextManager[Scene]]] = {
