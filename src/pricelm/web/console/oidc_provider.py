@@ -189,11 +189,9 @@ class OidcProvider:
         return claims
 
     async def _read_keys(self) -> None:
-        now = time.monotonic()
-        if now < self._keys_not_before:
+        if time.monotonic() < self._keys_not_before:
             # tokens with made-up key names must not make this service ask without end
             raise TokenRefusedError("expected an ID token with a key that the log-in service names")
-        self._keys_not_before = now + _KEYS_NOT_BEFORE_SECONDS
         found = (await self._get((await self._describe()).keys)).get("keys")
         usable = [
             one
@@ -202,6 +200,7 @@ class OidcProvider:
         ]
         try:
             self._keys = KeySet.import_key_set({"keys": usable})
+            self._keys_not_before = time.monotonic() + _KEYS_NOT_BEFORE_SECONDS
         except (JoseError, ValueError, TypeError) as error:
             raise ProviderDownError("expected public keys from the log-in service, got others") from error
 
