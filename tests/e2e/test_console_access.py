@@ -21,9 +21,11 @@ import httpx
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from typer.testing import CliRunner
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from pricelm.cli.main import app
 from pricelm.services.approving import list_batches, show_batch
 from pricelm.services.auditing import verify_audit
 from pricelm.services.demo_store import PASSWORD as DEMO_PASSWORD
@@ -383,7 +385,7 @@ def test_somebody_comes_in_through_the_other_service(shop: Shop) -> None:
 
 
 def test_the_demo_starts_says_how_to_log_in_and_stays_on_this_machine(
-    shop: Shop, fast_bundle: Path, tmp_path: Path
+    shop: Shop, fast_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = _free_port()
     # the model that it would train first
@@ -394,10 +396,9 @@ def test_the_demo_starts_says_how_to_log_in_and_stays_on_this_machine(
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-m", "pricelm", "serve", "--demo", "--port", str(port)]
-    refused = subprocess.run(
-        [*command, "--host", "0.0.0.0"], capture_output=True, text=True, cwd=tmp_path, env=environment
-    )
-    assert refused.returncode == 2 and "everybody knows its passwords" in refused.stderr
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(app, ["serve", "--demo", "--host", "0.0.0.0"])
+    assert refused.exit_code == 2 and "everybody knows its passwords" in refused.stderr
     assert not (tmp_path / "demo-console" / "store.db").exists()
     log = tmp_path / "log"
     with log.open("w") as said:
