@@ -124,6 +124,44 @@ except PricelmError as error:
     assert "pip install 'pricelm[postgres]'" in said
 
 
+def test_the_console_names_its_extras(tmp_path: Path) -> None:
+    code = f"""
+import os, sys
+from pricelm.cli.main import app
+from typer.testing import CliRunner
+store = "sqlite:///" + {str(tmp_path / "s.db")!r}
+missing = {{missing!r}}
+if missing == "argon2":
+    command = ["users", "add", "x", "--password-stdin", "--store", store]
+    said = CliRunner().invoke(app, command, input="long enough\\n")
+else:
+    from pricelm.storage.database import open_store
+    from pricelm.storage.users import add_user
+    opened = open_store(store)
+    with opened.writing() as session:
+        add_user(session, "someone", "admin", "")
+    opened.close()
+    os.environ |= {{environment!r}}
+    said = CliRunner().invoke(app, ["serve", "--store", store, "--port", "0"])
+print(said.exit_code, said.stderr.strip().splitlines()[-1], "Traceback" in said.output)
+"""
+    oidc = {
+        "PRICELM_PUBLIC_URL": "https://prices.example",
+        "PRICELM_OIDC_ISSUER": "https://id.example",
+        "PRICELM_OIDC_CLIENT_ID": "pricelm",
+        "PRICELM_OIDC_CLIENT_SECRET": "secret",
+        "PRICELM_OIDC_ROLES": '{"it": "admin"}',
+    }
+    for missing, extra, environment in (
+        ("argon2", "console", {}),
+        ("nicegui", "console", {}),
+        ("joserfc", "oidc", oidc),
+    ):
+        place = code.replace("s.db", f"{missing}.db")
+        said = run_without((missing,), place.format(missing=missing, environment=environment))
+        assert f"pip install 'pricelm[{extra}]'" in said and "Traceback" not in said and "True" not in said
+
+
 SOFAS_AND_VASES = """
 import numpy as np, pandas as pd
 from pricelm import PriceModel, PricelmError, load_model

@@ -27,9 +27,12 @@ class ServiceProcess:
         model: Path,
         folder: Path,
         prepare: Callable[[str], None] = lambda store: None,
+        *,
+        store: str = "",
+        port: int = 0,
         **settings: Any,
     ) -> None:
-        self.store = f"sqlite:///{folder / 'store.db'}"
+        self.store = store or f"sqlite:///{folder / 'store.db'}"
         prepare(self.store)
         self._log = folder / "service.log"
         environment = {
@@ -39,7 +42,8 @@ class ServiceProcess:
             "OMP_NUM_THREADS": "1",
             "PRICELM_POLL_SECONDS": "0.1",
         }
-        command = [sys.executable, "-m", "pricelm", "serve", str(model), "--port", "0", "--store", self.store]
+        place = ("--port", str(port), "--store", self.store)
+        command = [sys.executable, "-m", "pricelm", "serve", str(model), *place]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment, cwd=folder)
         self.address = ""

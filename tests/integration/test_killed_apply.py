@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import signal
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,12 @@ from pricelm.core.errors import ConfigError, DeliveryError
 from pricelm.services.applying import apply_batch, give_up_apply
 from pricelm.services.approving import show_batch
 from pricelm.services.auditing import show_audit, verify_audit
-from pricelm.services.price_targets import KEY_HEADER, TableTarget, WebhookTarget, open_target
+from pricelm.services.price_targets import TableTarget, WebhookTarget, open_target
 from pricelm.services.rolling_back import RollbackScope, roll_back
 from pricelm.storage.database import open_store
 from pricelm.storage.prices import count_pending
 from tests.postgres import PostgresServer
+from tests.price_shop import PriceShop, opened_shop
 from tests.store_samples import BEN, add_plan, child_command
 
 COUNT = 10_000
@@ -178,59 +177,14 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert len({row["change_key"] for row in rows}) == len({row["sku"] for row in rows}) == len(rows) == 1_200
 
 
-class Shop(ThreadingHTTPServer):
-    """A shop that takes each key once, and fails as it is told."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Desk)
-        self.prices: dict[str, dict[str, Any]] = {}
-        self.asked: list[str] = []
-        self.failures: list[int] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/prices?from=pricelm"
-
-
-class Desk(BaseHTTPRequestHandler):
-    """Answers one connection."""
-
-    protocol_version = "HTTP/1.1"
-    server: Shop
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        key = self.headers[KEY_HEADER]
-        self.server.asked.append(key)
-        status = self.server.failures.pop(0) if self.server.failures else 200
-        if status == 0:
-            # taken, and the answer is lost on its way
-            self.server.prices.setdefault(key, body)
-            self.close_connection = True
-            self.connection.close()
-            return
-        if status == 200:
-            self.server.prices.setdefault(key, body)
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def shop() -> Iterator[Shop]:
+def shop() -> Iterator[PriceShop]:
     """A shop on this machine."""
-    with Shop() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with opened_shop() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
-def test_a_webhook_is_asked_again_with_the_same_key(shop: Shop, tmp_path: Path) -> None:
+def test_a_webhook_is_asked_again_with_the_same_key(shop: PriceShop, tmp_path: Path) -> None:
     url, pauses = f"sqlite:///{tmp_path / 's.db'}", list[float]()
     add_plan(url, [("a", 4.0, 4.2), ("b", 4.0, 4.4)], state="approved")
     shop.failures = [503, 0, 429]
@@ -240,7 +194,7 @@ def test_a_webhook_is_asked_again_with_the_same_key(shop: Shop, tmp_path: Path) 
     assert len(shop.asked) == 5 and len(set(shop.asked)) == 2 and pauses == [0.5, 1.0, 2.0]
 
 
-def test_a_webhook_that_refuses_keeps_what_it_took_and_goes_on(shop: Shop, tmp_path: Path) -> None:
+def test_a_webhook_that_refuses_keeps_what_it_took_and_goes_on(shop: PriceShop, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 's.db'}"
     add_plan(url, [("a", 4.0, 4.2), ("b", 4.0, 4.4), ("c", 4.0, 4.6)], state="approved")
     shop.failures = [200, 422, 422]
@@ -254,7 +208,7 @@ def test_a_webhook_that_refuses_keeps_what_it_took_and_goes_on(shop: Shop, tmp_p
         roll_back(url, RollbackScope(batch=1), WebhookTarget(shop.address), BEN)
 
 
-def test_an_interrupted_delivery_is_given_up(shop: Shop, tmp_path: Path) -> None:
+def test_an_interrupted_delivery_is_given_up(shop: PriceShop, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 's.db'}"
     add_plan(url, [("a", 4.0, 4.2), ("b", 4.0, 4.4)], state="approved")
     shop.failures = [200, 400, 400]

@@ -86,7 +86,7 @@ def read_chunks(
         seen = True
         yield frame
     if not seen:
-        raise DataError(f"{_shown(source)} is empty: expected rows below the header, got none")
+        raise DataError(f"{shown_source(source)} is empty: expected rows below the header, got none")
 
 
 def read_listings(
@@ -132,7 +132,7 @@ def read_listings(
     if not filled:
         first = rejected[0]
         raise DataError(
-            f"{_shown(source)}: all {len(rejected):,} rows were rejected, the first because of "
+            f"{shown_source(source)}: all {len(rejected):,} rows were rejected, the first because of "
             f"{first['reason']!r}. Check the delimiter and the header"
         )
     listings = pd.concat(filled)
@@ -147,7 +147,9 @@ def _frames(
 ) -> Iterator[pd.DataFrame]:
     if isinstance(source, str) and "://" in source:
         if not query:
-            raise ConfigError(f"{_shown(source)}: expected a SQL query with a database address, got none")
+            raise ConfigError(
+                f"{shown_source(source)}: expected a SQL query with a database address, got none"
+            )
         from pricelm.catalog.sql import sql_chunks
 
         return sql_chunks(source, query, chunk_rows=chunk_rows, limits=limits)
@@ -208,7 +210,13 @@ def _is_json_lines(preview: str, suffix: str) -> bool:
         return False
 
 
-def _shown(source: str | Path) -> str:
-    """Name a source without the password that a URL may hold."""
+def shown_source(source: str | Path) -> str:
+    """Name a source without the password that a URL may hold.
+
+    Examples
+    --------
+    >>> shown_source("postgresql://shop:secret@host/db"), shown_source("products.csv")
+    ('postgresql://...', 'products.csv')
+    """
     text = str(source)
     return text.split("://", 1)[0] + "://..." if "://" in text else text

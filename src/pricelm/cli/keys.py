@@ -32,11 +32,12 @@ def add(
     json_output: JsonOption = False,
 ) -> None:
     """Make a key and show it once; only a hash of it is kept."""
+    from pricelm.cli.actors import actor_name
     from pricelm.cli.console import print_json, stderr_console
     from pricelm.services.service_keys import add_key
     from pricelm.services.service_settings import read_settings
 
-    key = add_key(read_settings(store=store).store, name, role.value, rate)
+    key = add_key(read_settings(store=store).store, name, role.value, actor_name(), rate)
     if json_output:
         print_json({"key": key, "name": name, "role": role.value, "listings_per_second": rate})
         return
@@ -92,11 +93,12 @@ def revoke(
     json_output: JsonOption = False,
 ) -> None:
     """Revoke a key for good; running services follow within a second or so."""
+    from pricelm.cli.actors import actor_name
     from pricelm.cli.console import print_json, stdout_console
     from pricelm.services.service_keys import revoke_key
     from pricelm.services.service_settings import read_settings
 
-    key = revoke_key(read_settings(store=store).store, key_id)
+    key = revoke_key(read_settings(store=store).store, key_id, actor_name())
     if json_output:
         print_json({"key_id": key.key_id, "name": key.name, "revoked": True})
     else:

@@ -141,9 +141,9 @@ def wants_console(settings: ServiceSettings, store: Store) -> bool:
         )
     with store.reading() as session:
         has_users = bool(all_users(session))
-    if settings.console == "on" and not has_users:
+    if settings.console == "on" and not has_users and settings.oidc is None:
         raise ConfigError("expected a user of the console, found none: 'pricelm users add NAME --role admin'")
-    return has_users
+    return has_users or settings.oidc is not None
 
 
 def console_is_wanted(settings: ServiceSettings) -> bool:

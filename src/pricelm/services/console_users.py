@@ -40,6 +40,8 @@ class UserRecord:
     created: datetime
     disabled: datetime | None
     locked_until: datetime | None
+    issuer: str | None = None
+    """The log-in service that a user without a password comes through."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class LoginResult:
     ----------
     user : int or None
         Number of the user, or None.
-    why : {"", "wrong", "locked"}
+    why : {"", "wrong", "locked", "no_role", "name_taken", "shut_out"}
         Why not.
     """
 
@@ -116,11 +118,13 @@ def set_console_password(store_url: str, name: str, password: str, actor: str) -
     Raises
     ------
     ConfigError
-        If there is no such user, or the password is too short or too long.
+        If there is no such user, the password is too short or too long, or they come through a log-in
+        service, past which a password would let them.
     """
     hashed = _hashed(password)
     with opened_store(store_url) as store, store.writing() as session:
         row = _existing(session, name)
+        _keep_to_issuer(row)
         row.password_hash, row.failed_logins, row.locked_until = hashed, 0, None
         end_sessions_of(session, row.user)
         write_audit(session, actor, "set password", f"user {name}")
@@ -132,11 +136,13 @@ def set_console_role(store_url: str, name: str, role: str, actor: str) -> None:
     Raises
     ------
     ConfigError
-        If there is no such user or role, or nobody would be admin any more.
+        If there is no such user or role, nobody would be admin any more, or they come through a log-in
+        service, which says their role at each log-in.
     """
     _check_role(role)
     with opened_store(store_url) as store, store.writing() as session:
         row = _existing(session, name)
+        _keep_to_issuer(row)
         if role != "admin":
             _keep_an_admin(session, row)
         details = {"before": row.role, "role": role}
@@ -196,7 +202,7 @@ def check_login(store: Store, name: str, password: str) -> LoginResult:
         row = get_user(session, name[:100])
         known = row.password_hash if row is not None and row.disabled is None else ""
     right = _verified(known or _NOBODY, password[:MOST_PASSWORD]) and bool(known)
-    if row is None or row.disabled is not None:
+    if row is None or row.disabled is not None or row.issuer is not None:
         return LoginResult(None, "wrong")
     with store.writing() as session:
         row = get_user(session, name[:100])
@@ -223,6 +229,14 @@ def _keep_an_admin(session: Any, row: User) -> None:
     ]
     if row.role == "admin" and not others:
         raise ConfigError(f"expected another admin to be left, and {row.name} is the last: make one first")
+
+
+def _keep_to_issuer(row: User) -> None:
+    if row.issuer is not None:
+        raise ConfigError(
+            f"expected a user with a password, and {row.name} comes through {row.issuer}: "
+            "change it there, or disable the user here"
+        )
 
 
 def _check_role(role: str) -> None:
@@ -264,4 +278,6 @@ def _verified(hashed: str, password: str) -> bool:
 
 
 def _record(row: User) -> UserRecord:
-    return UserRecord(row.name, row.role, row.language, row.created, row.disabled, row.locked_until)
+    return UserRecord(
+        row.name, row.role, row.language, row.created, row.disabled, row.locked_until, row.issuer
+    )

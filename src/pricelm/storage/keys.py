@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Float, String, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pricelm.storage.base import Base, UtcTime, utc_now
 from pricelm.storage.database import Store
@@ -30,7 +30,13 @@ class ApiKey(Base):
 
 
 def insert_key(
-    store: Store, *, key_id: str, name: str, role: str, secret_sha256: str, listings_per_second: float | None
+    session: Session,
+    *,
+    key_id: str,
+    name: str,
+    role: str,
+    secret_sha256: str,
+    listings_per_second: float | None,
 ) -> ApiKey:
     """Store a new key and return its row."""
     key = ApiKey(
@@ -42,8 +48,8 @@ def insert_key(
         created=utc_now(),
         revoked=None,
     )
-    with store.writing() as session:
-        session.add(key)
+    session.add(key)
+    session.flush()
     return key
 
 
@@ -53,10 +59,6 @@ def all_keys(store: Store) -> list[ApiKey]:
         return list(session.scalars(select(ApiKey).order_by(ApiKey.created, ApiKey.key_id)))
 
 
-def mark_revoked(store: Store, key_id: str) -> ApiKey | None:
-    """Revoke a key for good and return its row, or None if there is no such key."""
-    with store.writing() as session:
-        key = session.get(ApiKey, key_id)
-        if key is not None and key.revoked is None:
-            key.revoked = utc_now()
-        return key
+def get_key(session: Session, key_id: str) -> ApiKey | None:
+    """Return one key, locked until the session ends, or None."""
+    return session.get(ApiKey, key_id, with_for_update=True)

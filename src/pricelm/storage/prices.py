@@ -121,6 +121,19 @@ def all_pending_deliveries(session: Session) -> list[Delivery]:
     return list(session.scalars(query))
 
 
+def get_delivery(session: Session, delivery: int) -> Delivery | None:
+    """Return one delivery, or None."""
+    return session.get(Delivery, delivery)
+
+
+def count_delivered(session: Session, delivery: int) -> tuple[int, int]:
+    """Return how many prices of a delivery have arrived, and how many there are."""
+    row = PriceChange
+    query = select(row.state, func.count()).where(row.delivery == delivery).group_by(row.state)
+    counts: dict[str, int] = {state: count for state, count in session.execute(query)}  # noqa: C416
+    return counts.get("delivered", 0), counts.get("delivered", 0) + counts.get("pending", 0)
+
+
 def add_delivery(session: Session, kind: str, scope: str, target: str, actor: str) -> int:
     """Begin a delivery and return its number."""
     row = Delivery(

@@ -116,6 +116,8 @@ def worker_app(settings: ServiceSettings, metrics: Any = None) -> Any:
         from pricelm.core.extras import require
 
         require("nicegui", extra="console", purpose="serve the console")
+        if settings.oidc is not None:
+            require("joserfc", extra="oidc", purpose="let people in through another log-in service")
         from pricelm.web.console.app import Console
 
         console = Console(settings)

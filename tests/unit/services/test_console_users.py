@@ -9,7 +9,7 @@ import pytest
 
 from pricelm.core.errors import ConfigError
 from pricelm.services import console_sessions, console_users
-from pricelm.services.auditing import show_audit
+from pricelm.services.auditing import show_audit, verify_audit
 from pricelm.services.console_sessions import SessionBook
 from pricelm.services.console_users import (
     add_console_user,
@@ -19,6 +19,7 @@ from pricelm.services.console_users import (
     set_console_password,
     set_console_role,
 )
+from pricelm.services.oidc_users import OidcIdentity, admit_identity
 from pricelm.services.service_keys import Role
 from pricelm.storage.database import open_store
 from pricelm.storage.users import get_user
@@ -99,6 +100,33 @@ def test_a_session_ends_with_its_user_its_password_or_its_time(
     store.close()
 
 
+def test_a_session_lasts_twelve_hours_of_clicks_and_two_without(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_console_user(store_url, "maria", "approver", WORD, "test")
+    store = open_store(store_url)
+    user = check_login(store, "maria", WORD).user
+    assert user is not None
+    book = SessionBook(store)
+    begun = console_sessions.utc_now()
+    busy, quiet = (book.find(book.begin(user)) for _ in range(2))
+    assert busy is not None and quiet is not None
+
+    def at(hours: float) -> None:
+        monkeypatch.setattr(console_sessions, "utc_now", lambda: begun + timedelta(hours=hours))
+
+    at(1.9)
+    assert book.look_up(busy.session) is not None
+    at(2.1)
+    assert book.look_up(busy.session) is not None and book.look_up(quiet.session) is None
+    for hours in (3.9, 5.8, 7.7, 9.6, 11.5, 11.9):
+        at(hours)
+        assert book.look_up(busy.session) is not None
+    at(12.1)
+    assert book.look_up(busy.session) is None
+    store.close()
+
+
 def test_an_admin_is_always_left(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     add_console_user(url, "root", "admin", WORD, "test")
@@ -126,3 +154,16 @@ def test_an_admin_is_always_left(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(name: str, role: str, password: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         add_console_user("sqlite://", name, role, password, "test")
+
+
+def test_users_of_a_log_in_service_in_both_databases(store_url: str) -> None:
+    store = open_store(store_url)
+    identity = OidcIdentity("https://id.example", "7", "maria", ("it",))
+    first = admit_identity(store, identity, {"it": "admin"})
+    assert first.user is not None and admit_identity(store, identity, {"it": "viewer"}) == first
+    assert admit_identity(store, identity, {}).why == "no_role"
+    other = OidcIdentity("https://other.example", "7", "maria", ("it",))
+    assert admit_identity(store, other, {"it": "admin"}).why == "name_taken"
+    assert [(one.name, one.role) for one in list_console_users(store_url)] == [("maria", "viewer")]
+    assert verify_audit(store).ok
+    store.close()

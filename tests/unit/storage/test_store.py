@@ -37,9 +37,10 @@ def test_the_migrated_tables_are_those_of_the_code(store: Store) -> None:
 
 def test_opening_again_changes_nothing(url: str) -> None:
     first = open_store(url)
-    keys.insert_key(
-        first, key_id="k", name="n", role="viewer", secret_sha256="0" * 64, listings_per_second=None
-    )
+    with first.writing() as session:
+        keys.insert_key(
+            session, key_id="k", name="n", role="viewer", secret_sha256="0" * 64, listings_per_second=None
+        )
     first.close()
     again = open_store(url)
     assert [key.key_id for key in keys.all_keys(again)] == ["k"]
@@ -152,17 +153,6 @@ def test_pairs_are_of_the_same_outcome(store: Store) -> None:
 def test_an_outcome_is_of_a_version_that_exists(store: Store) -> None:
     with pytest.raises(IntegrityError):
         outcomes.insert_outcomes(store, [("x", 77, 0.1, True)])
-
-
-def test_a_revoked_key_stays_revoked(store: Store) -> None:
-    keys.insert_key(
-        store, key_id="k", name="n", role="viewer", secret_sha256="0" * 64, listings_per_second=5.0
-    )
-    first = keys.mark_revoked(store, "k")
-    again = keys.mark_revoked(store, "k")
-    assert first is not None and again is not None
-    assert first.revoked == again.revoked
-    assert keys.mark_revoked(store, "nobody") is None
 
 
 def test_sqlite_keeps_a_write_ahead_log(tmp_path: Path) -> None:

@@ -278,8 +278,8 @@ def test_the_open_inference_protocol_says_the_same(client: Client) -> None:
 
 def test_keys_and_roles(client: Client, tmp_path: Path) -> None:
     async def body() -> None:
-        viewer = add_key(store_of(tmp_path), "shop", "viewer")
-        approver = add_key(store_of(tmp_path), "boss", "approver")
+        viewer = add_key(store_of(tmp_path), "shop", "viewer", "test")
+        approver = add_key(store_of(tmp_path), "boss", "approver", "test")
         async with client() as http:
             is_problem(await http.post("/v1/quotes", json={"listings": [LAMP]}), "unauthorized")
             for wrong in ("x", viewer[:-1] + "?", viewer[:17] + "A" * 43, approver[:17] + viewer[17:]):
@@ -293,7 +293,7 @@ def test_keys_and_roles(client: Client, tmp_path: Path) -> None:
             assert (await http.get("/health")).is_success
             is_problem(await http.post("/v1/models/rollback", headers={"X-API-Key": approver}), "conflict")
             key_id = viewer.split("_")[1]
-            revoke_key(store_of(tmp_path), key_id)
+            revoke_key(store_of(tmp_path), key_id, "test")
             for _ in range(100):
                 if (await http.get("/v1/models", headers={"X-API-Key": viewer})).status_code == 401:
                     break
@@ -305,7 +305,7 @@ def test_keys_and_roles(client: Client, tmp_path: Path) -> None:
 
 
 def test_the_store_keeps_no_secret(tmp_path: Path) -> None:
-    key = add_key(store_of(tmp_path), "shop", "viewer")
+    key = add_key(store_of(tmp_path), "shop", "viewer", "test")
     secret = key.split("_", 2)[2]
     stored = b"".join(file.read_bytes() for file in tmp_path.glob("store.db*"))
     assert key.split("_")[1].encode() in stored
@@ -494,7 +494,7 @@ def test_the_log_has_no_words_of_listings_and_no_keys(
     client: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body() -> None:
-        key = add_key(store_of(tmp_path), "shop", "viewer")
+        key = add_key(store_of(tmp_path), "shop", "viewer", "test")
         async with client() as http:
             with caplog.at_level(logging.INFO, logger="pricelm"):
                 headers = {"X-API-Key": key, "X-Request-ID": "order-77"}

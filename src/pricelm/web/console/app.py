@@ -18,15 +18,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pricelm.services.bootstrap import Service
 from pricelm.services.console_sessions import SessionBook
-from pricelm.services.console_users import check_login
+from pricelm.services.console_users import LoginResult, check_login
+from pricelm.services.oidc_users import admit_identity
 from pricelm.services.promotion_view import PromotionView
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.services.stock_view import StockView
 from pricelm.services.worklist import WorkLists
+from pricelm.web.api.app import CONSOLE
 from pricelm.web.api.logs import code_frames
 from pricelm.web.console.door import Door, visiting
 from pricelm.web.console.frame import framed
-from pricelm.web.console.login import Login
+from pricelm.web.console.login import RETURN, Elsewhere, Login
 from pricelm.web.console.registry import ConsoleData, ConsolePage, access_list, all_data, all_pages
 from pricelm.web.console.visitor import Parts, Visitor
 from pricelm.web.console.words import read_words
@@ -86,7 +88,13 @@ class Console:
             PromotionView(lists),
             StockView(lists),
         )
-        login = Login(partial(check_login, service.store), sessions, self._note)
+        login = Login(
+            partial(check_login, service.store),
+            sessions,
+            self._note,
+            elsewhere=other_login(self._settings, partial(admit_identity, service.store)),
+            has_passwords=self._settings.password_login == "on",  # noqa: S105
+        )
         door = Door(self._inner, sessions, access_list(), login)
         self._door = GZipMiddleware(door, minimum_size=_GZIP_FROM_BYTES)
         async with self._inner.router.lifespan_context(self._inner):
@@ -127,6 +135,27 @@ class _Page(ui.page):
     def resolve_dark(self) -> bool | None:
         """Return what the visitor chose."""
         return visiting.get()[1]
+
+
+def other_login(settings: ServiceSettings, admit: Callable[..., LoginResult]) -> Elsewhere | None:
+    """Return the way through another log-in service, or None where none is set.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        What is set.
+    admit : callable
+        Takes an identity, and ``roles`` by name; returns who may come in.
+    """
+    if settings.oidc is None:
+        return None
+    # the extra that checks tokens is installed where a log-in service is set
+    from pricelm.web.console.oidc_login import OidcLogin
+    from pricelm.web.console.oidc_provider import OidcProvider
+
+    public = settings.oidc.public_url
+    provider = OidcProvider(settings.oidc, f"{public}{CONSOLE}{RETURN}")
+    return OidcLogin(provider, partial(admit, roles=settings.oidc.roles), public.startswith("https:"))
 
 
 def _log_defect(error: Exception) -> None:

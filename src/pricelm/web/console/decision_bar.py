@@ -15,10 +15,12 @@ from pricelm.services.editing import PriceEdit, edit
 from pricelm.services.outbox import apply_to_outbox, roll_back_to_outbox
 from pricelm.services.rolling_back import RollbackScope
 from pricelm.services.service_keys import Caller, Role
+from pricelm.web.console.deliveries import Deliveries
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.visitor import Visitor
 from pricelm.web.console.work_table import WorkTable
 
+_DONE = {"apply": "apply.done", "rollback": "rollback.done"}
 _REASONS = ("strategy", "stock", "competitor", "wrong", "other")
 
 
@@ -33,14 +35,22 @@ class DecisionBar:
         The plan.
     table : WorkTable
         Where is chosen.
+    deliveries : Deliveries
+        What lets prices go out.
     changed : callable
         Called when something was decided.
     """
 
     def __init__(
-        self, visitor: Visitor, batch: int, table: WorkTable, changed: Callable[[], Awaitable[None]]
+        self,
+        visitor: Visitor,
+        batch: int,
+        table: WorkTable,
+        deliveries: Deliveries,
+        changed: Callable[[], Awaitable[None]],
     ) -> None:
         self._visitor, self._batch, self._table, self._changed = visitor, batch, table, changed
+        self._deliveries = deliveries
         self.approved = self.applied = 0
 
     def build(self) -> None:
@@ -155,7 +165,9 @@ class DecisionBar:
         if not await _asked(words("apply"), text, words("apply"), words("cancel")):
             return
         url = self._visitor.store_url
-        await self._deliver(lambda caller: apply_to_outbox(url, place, self._batch, caller), "apply.done")
+        await self._deliver(
+            "apply", f"batch {self._batch}", lambda caller: apply_to_outbox(url, place, self._batch, caller)
+        )
 
     async def _rollback(self) -> None:
         words, place = self._visitor.words, self._visitor.parts.settings.price_target
@@ -176,13 +188,17 @@ class DecisionBar:
             RollbackScope(batch=self._batch) if scope.value == "batch" else RollbackScope(day=date.today())
         )
         url = self._visitor.store_url
-        await self._deliver(lambda caller: roll_back_to_outbox(url, place, wanted, caller), "rollback.done")
+        await self._deliver(
+            "rollback", wanted.text, lambda caller: roll_back_to_outbox(url, place, wanted, caller)
+        )
 
-    async def _deliver(self, work: Callable[[Caller], DeliveryResult], key: str) -> None:
-        result = await self._visitor.act(Role.approver, work)
+    async def _deliver(self, kind: str, scope: str, work: Callable[[Caller], DeliveryResult]) -> None:
+        result = await self._deliveries.send(kind, scope, work)
         if result is not None:
             words = self._visitor.words
-            self._visitor.tell(words(key, count=result.handed_over + result.before, target=result.target))
+            self._visitor.tell(
+                words(_DONE[kind], count=result.handed_over + result.before, target=result.target)
+            )
             if result.left_out:
                 lines = [f"{sku}: {why}" for sku, why in list(result.left_out.items())[:3]]
                 self._visitor.warn(words("apply.left", count=len(result.left_out)) + "\n" + "\n".join(lines))

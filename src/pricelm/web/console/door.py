@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pricelm.services.console_sessions import SessionBook, Visit
 from pricelm.services.service_keys import Role
-from pricelm.web.console.login import COOKIE, LOGIN, Login
+from pricelm.web.console.login import COOKIE, LOGIN, PLACES, Login
 from pricelm.web.console.registry import AccessList
 from pricelm.web.console.words import preferred_language
 
@@ -82,7 +82,7 @@ class Door:
         nonce = secrets.token_urlsafe(16)
         scope["route"] = _Route(request.route)
         guarded = _Headers(send, nonce)
-        if request.path == LOGIN:
+        if request.path in PLACES:
             response = await self._login.answer(request, receive, nonce)
             await response(scope, receive, guarded)
             return

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from nicegui import events, ui
 
+from pricelm.core.errors import DataError
 from pricelm.services.demo_store import fill_with_demo
 from pricelm.services.first_plan import plan_from_source
-from pricelm.services.service_keys import Role
+from pricelm.services.service_keys import Caller, Role
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.uploads import file_button
 from pricelm.web.console.visitor import Visitor
@@ -31,16 +32,16 @@ def three_doors(visitor: Visitor) -> None:
             )
         with _door(words("doors.file"), words("doors.file.text"), "upload_file"):
             file_button(visitor, words("doors.file.button"), _KINDS, lambda event: _file(visitor, event))
-        with _door(words("doors.database"), words("doors.database.text"), "database"):
+        with _door(words("doors.database"), words("doors.database.text"), "storage"):
             if not visitor.may(Role.admin):
                 paragraph(words("state.forbidden.text", role=words("role.admin"))).classes("soft")
                 return
             address = ui.input(words("doors.address"), placeholder="postgresql://user:password@host/shop")
-            address.props('outlined dense type="password" autocomplete="off"')
+            address.props('outlined dense stack-label type="password" autocomplete="off"')
             query = ui.textarea(
                 words("doors.query"), placeholder="select sku, price, unit_cost ... from products"
             )
-            query.props("outlined dense autogrow")
+            query.props("outlined dense stack-label autogrow")
             ui.button(
                 words("doors.database.button"),
                 on_click=lambda: _database(visitor, address.value or "", query.value or ""),
@@ -69,9 +70,15 @@ async def _file(visitor: Visitor, event: events.UploadEventArguments) -> None:
     with tempfile.TemporaryDirectory(prefix="pricelm-upload-") as folder:
         path = Path(folder) / f"products{suffix}"
         await event.file.save(path)
-        made = await visitor.act(
-            Role.analyst, lambda caller: plan_from_source(visitor.store_url, path, caller.name)
-        )
+
+        def plan(caller: Caller) -> int:
+            try:
+                return plan_from_source(visitor.store_url, path, caller.name)
+            except DataError as error:
+                # where it was kept meanwhile says nothing to whoever chose it
+                raise DataError(str(error).replace(str(path), event.file.name[:100])) from error
+
+        made = await visitor.act(Role.analyst, plan)
     _made(visitor, made)
 
 

@@ -41,6 +41,8 @@ class Parts:
     stock: StockView
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while something long is worked out: those who wait for it hold no thread."""
+    sending: set[tuple[str, str]] = field(default_factory=set)
+    """Kind and scope of what goes out from here at this moment."""
 
 
 @dataclass(frozen=True)

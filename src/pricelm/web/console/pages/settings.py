@@ -117,7 +117,7 @@ async def _keys(visitor: Visitor, place: ui.element) -> None:
         await _keys(visitor, place)
 
     async def made() -> None:
-        secret = await visitor.act(Role.admin, lambda _: add_key(url, name.value or "", role.value))
+        secret = await visitor.act(Role.admin, lambda c: add_key(url, name.value or "", role.value, c.name))
         if secret is not None:
             await again()
             with place:
@@ -135,7 +135,7 @@ async def _keys(visitor: Visitor, place: ui.element) -> None:
 
         def actions(at: int) -> None:
             if keys[at].revoked is None:
-                _button(visitor, "settings.revoke", lambda c: revoke_key(url, keys[at].key_id), again)
+                _button(visitor, "settings.revoke", lambda c: revoke_key(url, keys[at].key_id, c.name), again)
 
         head = [words(f"settings.head.{one}") for one in ("name", "role", "id", "created", "revoked")]
         table(head, rows, words("settings.keys"), actions=actions)

@@ -12,6 +12,7 @@ from pricelm.core.errors import ConfigError
 from pricelm.services.approving import BatchRecord
 from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
+from pricelm.web.console.deliveries import Deliveries
 from pricelm.web.console.doors import three_doors
 from pricelm.web.console.formats import amount, moment, whole
 from pricelm.web.console.reasons import reason
@@ -79,10 +80,12 @@ class _Today:
                 label=words("today.choose"),
                 on_change=lambda event: ui.navigate.to(f"/?plan={event.value}"),
             ).props("outlined dense options-dense").classes("plan")
+        deliveries = Deliveries(visitor, self._changed)
+        await deliveries.build()
         self._figures(work)
         table = WorkTable(visitor, batch.batch, batch.currency)
         self._filters(table)
-        bar = DecisionBar(visitor, batch.batch, table, self._changed)
+        bar = DecisionBar(visitor, batch.batch, table, deliveries, self._changed)
         bar.build()
         table.build(on_choice=bar.count)
         bar.approved = work.batch.states.get("approved", 0)
