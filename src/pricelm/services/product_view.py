@@ -14,7 +14,7 @@ from pricelm.decisions.optimization.demand_table import DemandTable
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.rule import TOLERANCE
 from pricelm.knowledge.rule_files import RuleBook
-from pricelm.knowledge.verdicts import judge_prices
+from pricelm.knowledge.verdicts import judge_candidates
 from pricelm.services.approving import ApprovalRecord
 from pricelm.services.planning import PlanInputs
 from pricelm.services.worklist import WorkLists
@@ -103,6 +103,11 @@ class ProductView:
         book = inputs.book.in_currency(self.currency)
         self._book = RuleBook(tuple(book.price_rules), book.currency)
         self._normal = np.random.default_rng(0).standard_normal(_DRAWS)
+        now = self._facts.price
+        units = float(self._demand.units(now[None])[0, 0])
+        self._current_profit = (self.current_price - (self.unit_cost or 0.0)) * units
+        # rules on sums of units read what is sold now
+        self._facts = ProductFacts(self._facts.frame.assign(units=units), self._facts.today, self.currency)
 
     @property
     def support(self) -> tuple[float, float]:
@@ -126,34 +131,34 @@ class ProductView:
         """
         if not (np.isfinite(price) and price > 0):
             raise ConfigError(f"expected a price above 0, got {price}")
-        prices = np.array([[price, self.current_price]])
-        units = self._demand.units(prices)[0]
+        return self._points(np.array([price]))[0]
+
+    def _points(self, prices: np.ndarray) -> list[PricePoint]:
         cost = self.unit_cost or 0.0
-        profit = (prices[0] - cost) * units
-        relative = np.log(price / self._demand.reference_price[0])
+        units = self._demand.units(prices[None])[0]
+        profit = (prices - cost) * units
+        relative = np.log(prices / self._demand.reference_price[0])
         drawn = self.elasticity + self._demand.elasticity_error[0] * self._normal
-        spread = (price - cost) * self._demand.reference_units[0] * np.exp(drawn * relative)
-        low, high = np.quantile(spread, _BAND)
-        facts = ProductFacts(
-            self._facts.frame.assign(units=units[1]), self._facts.today, self._facts.currency
+        spread = (prices - cost) * self._demand.reference_units[0] * np.exp(drawn[:, None] * relative)
+        low, high = np.quantile(spread, _BAND, axis=0)
+        verdicts = judge_candidates(self._book, self._facts, prices, units)
+        numbers = zip(
+            prices.tolist(),
+            units.tolist(),
+            (prices * units).tolist(),
+            profit.tolist(),
+            low.tolist(),
+            high.tolist(),
+            (profit - self._current_profit).tolist(),
+            strict=True,
         )
-        verdicts = judge_prices(self._book, facts, np.array([price]), units[:1])[0]
-        return PricePoint(
-            price,
-            float(units[0]),
-            float(price * units[0]),
-            float(profit[0]),
-            float(low),
-            float(high),
-            float(profit[0] - profit[1]),
-            tuple(verdicts),
-        )
+        return [PricePoint(*one, tuple(said)) for one, said in zip(numbers, verdicts, strict=True)]
 
     def curve(self, *others: float) -> list[PricePoint]:
         """Return what prices over the whole span would earn, ascending; the named ones are among them."""
         low, high = self.span(*others)
         prices = np.unique(np.concatenate([np.linspace(low, high, _POINTS), [self.current_price, *others]]))
-        return [self.at(float(price)) for price in prices]
+        return self._points(prices)
 
     def allowed_ranges(self, curve: list[PricePoint]) -> list[tuple[float, float]]:
         """Return the stretches of a curve that hard rules allow, whatever they say about endings."""
