@@ -61,7 +61,7 @@ class _Today:
                 names,
                 value=batch.batch,
                 label=words("today.choose"),
-                on_change=lambda event: ui.navigate.to(f"{visitor.root}/?plan={event.value}"),
+                on_change=lambda event: ui.navigate.to(f"/?plan={event.value}"),
             ).props("outlined dense options-dense").classes("plan")
         self._figures(work)
         table = WorkTable(visitor, batch.batch, batch.currency)
