@@ -80,7 +80,9 @@ def console(options: argparse.Namespace, shop: Shop) -> Iterator[tuple[str, int]
             yield address, batch
 
 
-async def let_work(address: str, batch: int, shop: Shop, options: argparse.Namespace) -> tuple[Clock, ServerUse]:
+async def let_work(
+    address: str, batch: int, shop: Shop, options: argparse.Namespace
+) -> tuple[Clock, ServerUse]:
     """Let everybody work for the wanted time."""
     clock, plan, server = Clock(), Plan(batch), ServerUse.of_my_server()
     ends = asyncio.get_running_loop().time() + options.seconds
@@ -121,9 +123,7 @@ def load_rows(address: str, batch: int, shop: Shop, options: argparse.Namespace)
         *memory_rows(case, server.megabytes),
     ]
     for action, seconds in sorted(clock.seconds.items()):
-        rows += [
-            Row(action, f"p{share}_ms", _quantile(seconds, share / 100)) for share in (50, 95, 99)
-        ]
+        rows += [Row(action, f"p{share}_ms", _quantile(seconds, share / 100)) for share in (50, 95, 99)]
         rows.append(Row(action, "times", len(seconds)))
     return rows
 

@@ -131,7 +131,11 @@ class OpenPage:
                     self.elements[int(number)] = element
         elif event == "run_javascript" and told.get("request_id"):
             result = self.chosen if "pricelmChosen" in told["code"] else None
-            answer = {"request_id": told["request_id"], "client_id": self.query["client_id"], "result": result}
+            answer = {
+                "request_id": told["request_id"],
+                "client_id": self.query["client_id"],
+                "result": result,
+            }
             await self._socket.emit("javascript_response", answer)
         self.said.append((event, told))
         self._news.set()

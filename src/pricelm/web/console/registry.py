@@ -73,7 +73,10 @@ def all_data() -> tuple[ConsoleData, ...]:
     """Return what pages fetch."""
     from pricelm.web.console.pages import today
 
-    return (ConsoleData("/data/batches/{batch}", Role.viewer, today.rows),)
+    return (
+        ConsoleData("/data/batches/{batch}", Role.viewer, today.rows),
+        ConsoleData("/data/batches/{batch}/since/{revision}", Role.viewer, today.changed_rows),
+    )
 
 
 class AccessList:

@@ -26,7 +26,7 @@ async def build(visitor: Visitor) -> None:
 
 
 async def _show(visitor: Visitor, place: ui.element) -> None:
-    waiting = await asyncio.to_thread(review_queue, visitor.store_url, "open", _AT_ONCE)
+    waiting = await asyncio.to_thread(review_queue, visitor.store, "open", _AT_ONCE)
     place.clear()
     with place:
         if not waiting:
@@ -37,7 +37,7 @@ async def _show(visitor: Visitor, place: ui.element) -> None:
 
 
 def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
-    words, url = visitor.words, visitor.store_url
+    words, store = visitor.words, visitor.store
     title = str(one.listing.get("title") or one.listing_id)
     with ui.element("section").classes("panel review"):
         heading(title, 2)
@@ -58,11 +58,11 @@ def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
             price.props(f'input-aria-label="{words("review.price")}"')
 
             def label(caller: Caller) -> bool:
-                label_item(url, one.item, float(price.value or 0), caller.name)
+                label_item(store, one.item, float(price.value or 0), caller.name)
                 return True
 
             def dismiss(caller: Caller) -> bool:
-                dismiss_item(url, one.item, caller.name)
+                dismiss_item(store, one.item, caller.name)
                 return True
 
             _button(visitor, place, "review.label", label, "unelevated color=primary")

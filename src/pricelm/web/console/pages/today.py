@@ -8,7 +8,7 @@ from nicegui import ui
 from starlette.responses import JSONResponse, Response
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.approving import BatchRecord
+from pricelm.services.approving import BatchRecord, unknown_batch
 from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
 from pricelm.web.console.doors import three_doors
@@ -16,6 +16,8 @@ from pricelm.web.console.formats import amount, moment, whole
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.visitor import Visitor
 from pricelm.web.console.work_table import STATES, WorkTable
+
+_ROWS = {"Cache-Control": "no-store"}
 
 
 async def build(visitor: Visitor) -> None:
@@ -31,14 +33,30 @@ async def build(visitor: Visitor) -> None:
 
 
 async def rows(visitor: Visitor, batch: str) -> Response:
-    """Return the recommendations of a plan for the table."""
-    if not batch.isdigit() or len(batch) > 9:
-        return JSONResponse([], 404)
+    """Return all recommendations of a plan for the table, packed when somebody asked first."""
     try:
-        work = await asyncio.to_thread(visitor.parts.lists.work_list, int(batch))
+        packed = await asyncio.to_thread(visitor.parts.lists.packed, _number(batch))
     except ConfigError:
         return JSONResponse([], 404)
-    return JSONResponse(work.rows, headers={"Cache-Control": "no-store"})
+    headers = _ROWS | {"X-Pricelm-Revision": packed.revision, "Content-Encoding": "gzip"}
+    return Response(packed.content, headers=headers, media_type="application/json")
+
+
+async def changed_rows(visitor: Visitor, batch: str, revision: str) -> Response:
+    """Return the recommendations that changed since a revision; all where that is not known any more."""
+    try:
+        now, found = await asyncio.to_thread(visitor.parts.lists.changes, _number(batch), revision)
+    except ConfigError:
+        return JSONResponse([], 404)
+    if found is None:
+        return await rows(visitor, batch)
+    return JSONResponse(found, headers=_ROWS | {"X-Pricelm-Revision": now, "X-Pricelm-Rows": "changed"})
+
+
+def _number(batch: str) -> int:
+    if not batch.isdigit() or len(batch) > 9:
+        raise unknown_batch(0)
+    return int(batch)
 
 
 class _Today:
