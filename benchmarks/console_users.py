@@ -168,7 +168,9 @@ class Person:
         async def only() -> tuple[int, Any]:
             choice = page.one("select", WORDS("today.action"))
             options = page.elements[choice]["props"]["options"]
-            return await page.send(choice, "update:", self.random.choice(options[1:])), _runs("setFilterModel")
+            return await page.send(choice, "update:", self.random.choice(options[1:])), _runs(
+                "setFilterModel"
+            )
 
         for action, step in (("search", search), ("filter", only)):
             if self.random.random() < 0.5:

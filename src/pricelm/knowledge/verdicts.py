@@ -48,8 +48,9 @@ def judge_prices(
         slack = rule.slack(facts, prices[:, None], sold)[:, 0]
         rows = np.flatnonzero(np.isfinite(slack))
         asked = rule.demand_texts(facts.take(rows)) if len(rows) else []
+        name = rule.name
         for row, text in zip(rows.tolist(), asked, strict=True):
-            judged[row].append(_price_verdict(rule, text, float(prices[row]), float(slack[row])))
+            judged[row].append(_price_verdict(rule, (name, text), float(prices[row]), float(slack[row])))
     for coupling in book.coupling_rules:
         for inequality in coupling.inequalities(facts):
             verdict = _coupling_verdict(coupling.id, coupling.kind, coupling.name, inequality, prices)
@@ -83,16 +84,18 @@ def judge_candidates(
         says = np.flatnonzero(np.isfinite(slack)).tolist()
         asked = rule.demand_texts(facts)[0] if says else ""
         for at in says:
-            judged[at].append(_price_verdict(rule, asked, float(prices[at]), float(slack[at])))
+            judged[at].append(_price_verdict(rule, (rule.name, asked), float(prices[at]), float(slack[at])))
     return judged
 
 
-def _price_verdict(rule: PriceRule, asked: str, price: float, slack: float) -> Verdict:
+def _price_verdict(rule: PriceRule, said: tuple[str, str], price: float, slack: float) -> Verdict:
+    """Say what a rule of a name, which asks for something, makes of a price."""
+    name, asked = said
     kept, bound = slack >= -TOLERANCE, rule.touches(slack)
     if not kept:
-        message = f"breaks {rule.name}: {price:,.2f}, expected {asked}"
+        message = f"breaks {name}: {price:,.2f}, expected {asked}"
     else:
-        message = f"{'at the limit of' if bound else 'keeps'} {rule.name}: {asked}"
+        message = f"{'at the limit of' if bound else 'keeps'} {name}: {asked}"
     return Verdict(rule.id, rule.kind, kept, bound, slack, message)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from pricelm.services.review_queue import ReviewRecord, dismiss_item, label_item, review_queue
 from pricelm.services.service_keys import Caller, Role
@@ -14,7 +15,7 @@ from pricelm.web.console.formats import moment
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.visitor import Visitor
 
-_AT_ONCE = 50
+_AT_ONCE = 20
 
 
 async def build(visitor: Visitor) -> None:
@@ -47,10 +48,8 @@ def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
             for name, value in list(one.listing.items())[:12]:
                 if name != "title" and value not in (None, ""):
                     with ui.element("div"):
-                        with ui.element("dt"):
-                            ui.label(str(name))
-                        with ui.element("dd"):
-                            ui.label(str(value)[:300])
+                        TextElement(tag="dt", text=str(name))
+                        TextElement(tag="dd", text=str(value)[:300])
         with ui.row().classes("bar"):
             price = ui.number(words("review.price"), min=0.01, step=0.01, format="%.2f").props(
                 "outlined dense"
