@@ -1,9 +1,9 @@
 """``python -m benchmarks.console``: fifty people in the console at once, and one real browser.
 
-``pricelm serve`` runs with the console on a new database of ``--store``, filled with a made-up shop of 10,000
-recommendations. People of every role log in, go from page to page, search, decide, drag the slider, type listings
-and pause between actions. Server, PostgreSQL and this load share the machine. With ``--browser`` Chromium shows how
-the table of 10,000 rows and the slider feel instead.
+``pricelm serve`` runs with the console on ``--store``, an empty PostgreSQL database, which is filled with a
+made-up shop of 10,000 recommendations. People of every role log in, go from page to page, search, decide,
+drag the slider, type listings, and pause between actions. Server, PostgreSQL and this load share the machine.
+With ``--browser`` Chromium shows instead how the table of 10,000 rows and the slider feel.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 
 from benchmarks.batch import train_model
+from benchmarks.console_chromium import browser_rows
 from benchmarks.console_client import ConsoleBrowser
 from benchmarks.console_shop import Shop, fill_console_store
 from benchmarks.console_users import Clock, Person, Plan
@@ -159,9 +160,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     shop = Shop(products=options.products, users=options.users, seed=options.seed)
     with console(options, shop) as (address, batch):
-        rows = load_rows(address, batch, shop, options)
-    kind = "postgresql" if options.store else "sqlite"
-    document = Document(f"console_{kind}", rows, versions())
+        if options.browser:
+            rows = browser_rows(address, batch, "sku-000005")
+        else:
+            rows = load_rows(address, batch, shop, options)
+    document = Document("console_browser" if options.browser else "console", rows, versions())
     document.write(options.out or Path("benchmarks/results") / f"{document.table}.json")
     print(plain(row_table(document.rows)))
     print(document.line())
@@ -172,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.console", description=__doc__)
     add = parser.add_argument
     add("--store", help="an empty PostgreSQL database; a SQLite file in a temporary folder without it")
+    add("--browser", action="store_true", help="measure in a real browser instead")
     add("--users", type=int, default=50)
     add("--seconds", type=float, default=600.0, help="how long they work")
     add("--think", type=float, default=5.0, help="mean seconds between two actions of a person")

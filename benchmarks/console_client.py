@@ -1,7 +1,7 @@
 """What a browser does with the console, without drawing anything: forms, pages, their socket, clicks.
 
-A page of NiceGUI holds its elements as JSON with a number for every listener; what happens there is sent through
-the page's own socket, and what changes comes back through it.
+A page of NiceGUI holds its elements as JSON with a number for every listener; what happens there is sent
+through the page's own socket, and what changes comes back through it.
 """
 
 from __future__ import annotations

@@ -111,6 +111,7 @@ class Person:
     clock: Clock
     think_seconds: float
     random: random.Random
+    _revision: str = ""
 
     async def work(self, until: float) -> None:
         """Log in, and go from page to page until a point of the event loop's clock."""
@@ -157,7 +158,7 @@ class Person:
     async def _today(self) -> None:
         async with self.clock.timing("open Today, with 10,000 rows"):
             page = await self.browser.open("/")
-            await self._load()
+            self._revision = await self._load()
         await self._pause()
 
         async def search() -> tuple[int, Any]:
@@ -178,13 +179,17 @@ class Person:
         if self.role in ("approver", "admin"):
             await self._decide(self.random.choice(["approve", "approve", "edit", "reject"]))
 
-    async def _load(self) -> None:
-        """Fetch the rows as the table does."""
-        body, _ = await self.browser.fetch(
-            f"/console/data/batches/{self.plan.batch}", unpack=not self.plan.rows
-        )
-        if not self.plan.rows:
-            self.plan.learn(body)
+    async def _load(self, revision: str = "") -> str:
+        """Fetch rows as the table does: all, then what changed; return the revision that it has then."""
+        path = f"/console/data/batches/{self.plan.batch}"
+        while True:
+            known = f"{path}/since/{revision}" if revision else path
+            body, headers = await self.browser.fetch(known, unpack=not self.plan.rows)
+            if not self.plan.rows:
+                self.plan.learn(body)
+            revision = headers["x-pricelm-revision"]
+            if headers.get("x-pricelm-rows") == "changed":
+                return revision
 
     async def _decide(self, decision: str) -> None:
         page = self._page
@@ -205,7 +210,7 @@ class Person:
             name = WORDS("approve") if decision == "approve" else WORDS("save")
             since = await page.send(page.one("btn", name), "click", {})
             await page.until(since, _runs("pricelmLoad"))
-            await self._load()
+            self._revision = await self._load(self._revision)
         page.chosen = []
         await self._pause()
 
