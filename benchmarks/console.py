@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import resource
 import sys
@@ -123,10 +124,21 @@ def load_rows(address: str, batch: int, shop: Shop, options: argparse.Namespace)
         Row(case, "load_cpu_share", round((_own_cpu() - own) / took, 3)),
         *memory_rows(case, server.megabytes),
     ]
-    for action, seconds in sorted(clock.seconds.items()):
-        rows += [Row(action, f"p{share}_ms", _quantile(seconds, share / 100)) for share in (50, 95, 99)]
-        rows.append(Row(action, "times", len(seconds)))
+    rows += [action_row(action, seconds) for action, seconds in sorted(clock.seconds.items())]
     return rows
+
+
+def action_row(action: str, seconds: Sequence[float]) -> Row:
+    """Return the times of one action, with the other quantiles and their number beside the 95 % one.
+
+    Examples
+    --------
+    >>> row = action_row("search", [0.001, 0.002, 0.003])
+    >>> row.ours, row.peers["p50"], row.peers["times"]
+    (2.9, 2.0, 3)
+    """
+    beside = {"p50": _quantile(seconds, 0.5), "p99": _quantile(seconds, 0.99), "times": len(seconds)}
+    return Row(action, "p95_ms", _quantile(seconds, 0.95), peers=beside)
 
 
 def memory_rows(case: str, megabytes: Sequence[float]) -> list[Row]:
@@ -146,8 +158,8 @@ def memory_rows(case: str, megabytes: Sequence[float]) -> list[Row]:
     ]
 
 
-def _quantile(seconds: Sequence[float], share: float) -> float | None:
-    return round(float(np.quantile(seconds, share)) * 1000, 1) if seconds else None
+def _quantile(seconds: Sequence[float], share: float) -> float:
+    return round(float(np.quantile(seconds, share)) * 1000, 1) if seconds else math.nan
 
 
 def _own_cpu() -> float:

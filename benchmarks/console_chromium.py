@@ -32,7 +32,8 @@ new MutationObserver((_, seen) => {
 """
 _WATCH = """() => {
   window.tasks = []; window.frames = [];
-  window.seen = new PerformanceObserver((list) => list.getEntries().forEach((one) => tasks.push(one.duration)));
+  const note = (list) => tasks.push(...list.getEntries().map((one) => one.duration));
+  window.seen = new PerformanceObserver(note);
   seen.observe({ entryTypes: ["longtask"] });
   let last = performance.now();
   const frame = (now) => { frames.push(now - last); last = now; window.next = requestAnimationFrame(frame); };

@@ -76,11 +76,11 @@ class Shop:
 def fill_console_store(url: str, shop: Shop) -> int:
     """Fill an empty store with the shop and return the number of its plan."""
     products = _products(shop)
-    listed = products[["sku", "title", "brand", "category", "description", "condition"]]
+    listed = _records(products[["sku", "title", "brand", "category", "description", "condition"]])
     store = open_store(url)
     try:
         with store.writing() as session:
-            put_listings(session, listed.to_dict("records"))
+            put_listings(session, listed)
             put_sales(session, _sales(products, shop))
             put_observations(session, list(_market(products, shop)))
         put_rules_in_force(store, RULES, _ACTOR, "made up")
@@ -88,7 +88,7 @@ def fill_console_store(url: str, shop: Shop) -> int:
         number = record_plan(store, PlanRecord(inputs, make_plan(inputs), _ACTOR))
         queue_for_review(store, "suspicious", _odd(shop), _ACTOR)
         for name, role in shop.people():
-            add_console_user(store, name, role, PASSWORD, _ACTOR)
+            add_console_user(url, name, role, PASSWORD, _ACTOR)
     finally:
         store.close()
     return number
@@ -139,6 +139,10 @@ def _market(products: pd.DataFrame, shop: Shop) -> Iterator[SeenPrice]:
 
 def _odd(shop: Shop) -> Iterator[tuple[str, dict[str, Any], str]]:
     listings = made_up_listings(shop.reviews, seed=shop.seed + 3, priced=True)
-    for row in listings.to_dict("records"):
+    for row in _records(listings):
         number = row.pop("listing_id")
         yield f"odd-{number}", row, "the price is far from what the text says"
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

@@ -156,7 +156,7 @@ class Person:
         return self.browser.page
 
     async def _today(self) -> None:
-        async with self.clock.timing("open Today, with 10,000 rows"):
+        async with self.clock.timing("open Today, with all its rows"):
             page = await self.browser.open("/")
             self._revision = await self._load()
         await self._pause()
@@ -285,7 +285,7 @@ class Person:
             button = page.one("btn", WORDS("rules.preview"))
             return await page.send(button, "click", {}), _shows(WORDS("rules.count", count=3))
 
-        await self._do("rules preview of 10,000 prices", preview)
+        await self._do("rules preview", preview)
 
     async def _review(self) -> None:
         async with self.clock.timing("open Review"):
