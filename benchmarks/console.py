@@ -1,7 +1,7 @@
 """``python -m benchmarks.console``: fifty people in the console at once, and one real browser.
 
-``pricelm serve`` runs with the console on ``--store``, an empty PostgreSQL database, which is filled with a
-made-up shop of 10,000 recommendations. People of every role log in, go from page to page, search, decide,
+``pricelm serve`` runs with the console on an empty PostgreSQL database, which is filled with a made-up shop
+of 10,000 recommendations. People of every role log in, go from page to page, search, decide,
 drag the slider, type listings, and pause between actions. Server, PostgreSQL and this load share the machine.
 With ``--browser`` Chromium shows instead how the table of 10,000 rows and the slider feel.
 """
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from benchmarks.console_client import ConsoleBrowser
 from benchmarks.console_shop import Shop, fill_console_store
 from benchmarks.console_users import Clock, Person, Plan
 from benchmarks.made_up import made_up_listings
+from benchmarks.own_postgres import own_postgres
 from benchmarks.results import Document, Row, passes, versions
 from benchmarks.serving_http import running
 from benchmarks.tables import plain, row_table
@@ -70,16 +71,17 @@ class ServerUse:
 def console(options: argparse.Namespace, shop: Shop) -> Iterator[tuple[str, int]]:
     """Give the address of a console on the filled store, and the number of its plan."""
     address = f"http://127.0.0.1:{options.port}"
-    with tempfile.TemporaryDirectory(prefix="pricelm-console-") as folder:
-        url = options.store or f"sqlite:///{folder}/store.db"
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pricelm-console-"))
+        url = options.store or stack.enter_context(own_postgres())
         model = options.model
         if model is None:
             listings = made_up_listings(_TRAINING_LISTINGS, seed=9, priced=True)
             model = train_model(Path(folder) / "model", listings)
         batch = fill_console_store(url, shop)
         command = [sys.executable, "-m", "pricelm", "serve", str(model), "--port", str(options.port)]
-        with running(command, address, "/ready", PRICELM_STORE=url, PRICELM_CONSOLE="on"):
-            yield address, batch
+        stack.enter_context(running(command, address, "/ready", PRICELM_STORE=url, PRICELM_CONSOLE="on"))
+        yield address, batch
 
 
 async def let_work(
@@ -186,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.console", description=__doc__)
     add = parser.add_argument
-    add("--store", help="an empty PostgreSQL database; a SQLite file in a temporary folder without it")
+    add("--store", help="address of an empty store; a PostgreSQL server of its own without it")
     add("--browser", action="store_true", help="measure in a real browser instead")
     add("--users", type=int, default=50)
     add("--seconds", type=float, default=600.0, help="how long they work")

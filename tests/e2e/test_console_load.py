@@ -18,6 +18,7 @@ def test_people_at_work_meet_no_error(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     sizes = ["--products", "120", "--users", "5", "--seconds", "5", "--think", "0.05", "--port", str(port)]
+    sizes += ["--store", f"sqlite:///{tmp_path / 'store.db'}"]
     main([*sizes, "--model", str(fast_bundle), "--out", str(tmp_path / "out.json")])
     printed = capsys.readouterr()
     document = json.loads(printed.out.splitlines()[-1])
