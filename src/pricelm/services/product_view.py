@@ -10,13 +10,13 @@ import numpy as np
 
 from pricelm.core.errors import ConfigError
 from pricelm.core.nouns import Verdict
-from pricelm.decisions.optimization.demand_table import DemandTable
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.rule import TOLERANCE
 from pricelm.knowledge.rule_files import RuleBook
 from pricelm.knowledge.verdicts import judge_candidates
 from pricelm.services.approving import ApprovalRecord
-from pricelm.services.planning import PlanInputs
+from pricelm.services.planning import PlanInputs, demand_of
+from pricelm.services.rule_limits import limit_of
 from pricelm.services.worklist import WorkLists
 from pricelm.storage.batches import approvals_of
 from pricelm.storage.market import SeenPrice, market_prices, sales_history
@@ -94,20 +94,26 @@ class ProductView:
         self.currency = inputs.facts.currency
         self._facts = inputs.facts.take(np.array([row]))
         frame = self._facts.frame
-        demand = frame.assign(price=frame["demand_price"]) if "demand_price" in frame.columns else frame
-        self._demand = DemandTable.from_frame(demand)
+        self._demand = demand_of(self._facts)
         cost = frame["unit_cost"].iloc[0] if "unit_cost" in frame.columns else np.nan
         self.unit_cost = None if cost is None or not np.isfinite(float(cost)) else float(cost)
         self.current_price = float(self._facts.price[0])
         self.elasticity = float(self._demand.elasticity[0])
+        now = float(self._demand.units(np.array([[self.current_price]]))[0, 0])
+        self._current_profit = (self.current_price - (self.unit_cost or 0.0)) * now
+        self._judged = ProductFacts(frame.assign(units=now), self._facts.today, self._facts.currency)
         book = inputs.book.in_currency(self.currency)
         self._book = RuleBook(tuple(book.price_rules), book.currency)
+        self.limits = {rule.id: limit_of(rule, self._judged) for rule in self._book.price_rules}
         self._normal = np.random.default_rng(0).standard_normal(_DRAWS)
-        now = self._facts.price
-        units = float(self._demand.units(now[None])[0, 0])
-        self._current_profit = (self.current_price - (self.unit_cost or 0.0)) * units
-        # rules on sums of units read what is sold now
-        self._facts = ProductFacts(self._facts.frame.assign(units=units), self._facts.today, self.currency)
+
+    @property
+    def competitor_price(self) -> float | None:
+        """The price of others that the plan was made with, where it had one."""
+        if "competitor_price" not in self._facts.frame.columns:
+            return None
+        price = float(self._facts.numbers("competitor_price", "the product")[0])
+        return price if np.isfinite(price) else None
 
     @property
     def support(self) -> tuple[float, float]:
@@ -141,18 +147,10 @@ class ProductView:
         drawn = self.elasticity + self._demand.elasticity_error[0] * self._normal
         spread = (prices - cost) * self._demand.reference_units[0] * np.exp(drawn[:, None] * relative)
         low, high = np.quantile(spread, _BAND, axis=0)
-        verdicts = judge_candidates(self._book, self._facts, prices, units)
-        numbers = zip(
-            prices.tolist(),
-            units.tolist(),
-            (prices * units).tolist(),
-            profit.tolist(),
-            low.tolist(),
-            high.tolist(),
-            (profit - self._current_profit).tolist(),
-            strict=True,
-        )
-        return [PricePoint(*one, tuple(said)) for one, said in zip(numbers, verdicts, strict=True)]
+        verdicts = judge_candidates(self._book, self._judged, prices, units)
+        columns = (prices, units, prices * units, profit, low, high, profit - self._current_profit)
+        numbers: list[list[float]] = np.column_stack(columns).tolist()
+        return [PricePoint(*one, verdicts=tuple(said)) for one, said in zip(numbers, verdicts, strict=True)]
 
     def curve(self, *others: float) -> list[PricePoint]:
         """Return what prices over the whole span would earn, ascending; the named ones are among them."""

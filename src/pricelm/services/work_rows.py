@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,17 +22,24 @@ class WorkRows:
         The recommendations in the order of the table.
     texts : mapping
         Product to what is written about it.
+    gains : callable
+        Takes a price a product, and returns what is expected of them where that is known.
     """
 
     def __init__(
-        self, values: Sequence[RecommendationValues], texts: Mapping[str, Mapping[str, str]]
+        self,
+        values: Sequence[RecommendationValues],
+        texts: Mapping[str, Mapping[str, str]],
+        gains: Callable[[Mapping[str, float]], Mapping[str, float]],
     ) -> None:
         # a revision of an earlier run of the service, or of a list that was read anew, is not one of this
         self._name = secrets.token_hex(6)
         self._turn = 0
         self._changed: dict[int, int] = {}
+        self._gains = gains
         self._decided = {one.recommendation for one in values if _is_decided(one)}
-        self.rows = [_row(one, texts.get(one.sku, _NO_TEXTS)) for one in values]
+        rows = [_row(one, texts.get(one.sku, _NO_TEXTS)) for one in values]
+        self.rows = self._with_gains(rows)
         self._places = {row["id"]: place for place, row in enumerate(self.rows)}
 
     @property
@@ -47,7 +54,7 @@ class WorkRows:
         """
         now = {one.recommendation for one in decided}
         back = [DecidedValues(one, "open", None, "") for one in self._decided - now]
-        rows, changed = self.rows.copy(), []
+        rows, changed, moved = self.rows.copy(), [], []
         for one in (*decided, *back):
             place = self._places[one.recommendation]
             row = rows[place]
@@ -55,6 +62,10 @@ class WorkRows:
             if fresh != row:
                 rows[place] = fresh
                 changed.append(place)
+            if fresh["price"] != row["price"]:
+                moved.append(place)
+        for place, fresh in zip(moved, self._with_gains([rows[one] for one in moved]), strict=True):
+            rows[place] = fresh
         self._decided = now
         if changed:
             self.rows = rows
@@ -68,12 +79,17 @@ class WorkRows:
             return None
         return [self.rows[place] for place, at in self._changed.items() if at > int(turn)]
 
+    def _with_gains(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        gains = self._gains({row["sku"]: row["price"] for row in rows})
+        return [row | {"gain": gains.get(row["sku"], row["planned_gain"])} for row in rows]
+
 
 def _is_decided(one: RecommendationValues) -> bool:
     return one.state != "open" or one.decided_price is not None
 
 
 def _row(one: RecommendationValues, texts: Mapping[str, str]) -> dict[str, Any]:
+    bound = [verdict for verdict in one.verdicts if verdict.get("bound")]
     row = {
         "id": one.recommendation,
         "sku": one.sku,
@@ -86,9 +102,11 @@ def _row(one: RecommendationValues, texts: Mapping[str, str]) -> dict[str, Any]:
         "low": float(one.price_low),
         "high": float(one.price_high),
         "gain": one.gain,
+        "planned_gain": one.gain,
         "units": one.units,
-        "rules": ", ".join(verdict["rule_id"] for verdict in one.verdicts if verdict.get("bound")),
-        "why": one.rationale,
+        "rules": ", ".join(verdict["rule_id"] for verdict in bound),
+        "holding": max(bound, key=lambda verdict: verdict.get("cost", 0.0), default=None),
+        "broken": [verdict for verdict in one.verdicts if not verdict.get("satisfied", True)],
     }
     return row | _standing(row, one.state, one.decided_price, one.edited_by)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from threading import RLock
 from typing import Any
 
@@ -14,13 +14,13 @@ import pandas as pd
 
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.services.approving import BatchRecord, unknown_batch
+from pricelm.services.expected_profit import expected_gains
 from pricelm.services.planning import PlanInputs
-from pricelm.services.snapshots import PARTS, read_snapshot
+from pricelm.services.recorded_inputs import recorded_inputs
 from pricelm.services.work_rows import WorkRows
 from pricelm.storage.audit import read_log_end
 from pricelm.storage.batches import Batch, count_states, get_batch, latest_batches
 from pricelm.storage.database import Store
-from pricelm.storage.documents import get_document
 from pricelm.storage.worklists import decided_values, listing_texts, recommendation_values
 
 TEXTS = ("title", "brand", "category", "description", "condition")
@@ -39,7 +39,8 @@ class WorkList:
     batch : BatchRecord
         The plan.
     rows : list of dict
-        A recommendation each with numbers as floats; the most profitable first.
+        A recommendation each with numbers as floats; the most profitable first. ``gain`` is the expected
+        profit a period against the present price; ``planned_gain`` what the plan judged it by, risk included.
     waiting : int
         Prices that should move and are open.
     waiting_gain, approved_gain : float
@@ -59,7 +60,7 @@ class WorkList:
 
 @dataclass(frozen=True, eq=False)
 class PackedRows:
-    """All rows of a plan as gzipped JSON, as they were in some revision."""
+    """All rows of a plan as a browser gets them, gzipped, as they were in some revision."""
 
     revision: str
     content: bytes
@@ -72,7 +73,7 @@ class _Kept:
     mark: Hashable
     rows: WorkRows
     work: WorkList
-    packed: PackedRows | None = None
+    packed: dict[str, PackedRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +115,8 @@ class WorkLists:
         with self._lock:
             return self._followed(batch).work
 
-    def changes(self, batch: int, revision: str) -> tuple[str, list[dict[str, Any]] | None]:
-        """Return the present revision of a plan's rows, and those that changed since another one.
+    def changes(self, batch: int, revision: str) -> tuple[WorkList, list[dict[str, Any]] | None]:
+        """Return what a plan recommends, and those rows that changed since a revision.
 
         Parameters
         ----------
@@ -127,7 +128,7 @@ class WorkLists:
         Returns
         -------
         tuple
-            The revision, and the changed rows; None where the other revision is not known any more.
+            The list, and the changed rows; None where the revision is not known any more.
 
         Raises
         ------
@@ -136,12 +137,21 @@ class WorkLists:
         """
         with self._lock:
             kept = self._followed(batch)
-            return kept.rows.revision, kept.rows.since(revision)
+            return kept.work, kept.rows.since(revision)
 
-    def packed(self, batch: int) -> PackedRows:
+    def packed(self, batch: int, form: str, draw: Callable[[WorkList], bytes]) -> PackedRows:
         """Return all rows of a plan, packed; a little out of date, as `changes` since then are few.
 
-        Packing ten thousand rows takes longer than everything else about them.
+        Drawing and packing ten thousand rows takes longer than everything else about them.
+
+        Parameters
+        ----------
+        batch : int
+            The plan.
+        form : str
+            What ``draw`` makes of it: one form, one drawing.
+        draw : callable
+            Takes the work list, returns what is packed.
 
         Raises
         ------
@@ -150,12 +160,12 @@ class WorkLists:
         """
         with self._lock:
             kept = self._followed(batch)
-            behind = kept.rows.since(kept.packed.revision) if kept.packed is not None else None
-            if kept.packed is None or behind is None or len(behind) > _MOST_BEHIND:
-                text = json.dumps(kept.rows.rows, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-                packed = gzip.compress(text.encode("utf-8", errors="replace"), _PACKING)
-                kept.packed = PackedRows(kept.rows.revision, packed)
-            return kept.packed
+            packed = kept.packed.get(form)
+            behind = kept.rows.since(packed.revision) if packed is not None else None
+            if packed is None or behind is None or len(behind) > _MOST_BEHIND:
+                packed = PackedRows(kept.rows.revision, gzip.compress(draw(kept.work), _PACKING))
+                kept.packed[form] = packed
+            return packed
 
     def inputs(self, batch: int) -> PlanInputs | None:
         """Return what a plan was made from, or None where its snapshot holds no products.
@@ -169,7 +179,7 @@ class WorkLists:
         """
         with self._lock:
             if batch not in self._inputs:
-                self._inputs[batch] = self._read_inputs(batch)
+                self._inputs[batch] = recorded_inputs(self.store, batch)[0]
                 _forget_oldest(self._inputs)
             self._inputs.move_to_end(batch)
             return self._inputs[batch]
@@ -201,23 +211,15 @@ class WorkLists:
                 kept.mark, kept.work = mark, _work_list(record, kept.rows)
                 return kept
             values = recommendation_values(session, number)
-        rows = WorkRows(values, self.texts(number, [one.sku for one in values]))
+        texts = self.texts(number, [one.sku for one in values])
+        rows = WorkRows(values, texts, partial(self._gains, number))
         self._lists[number] = _Kept(mark, rows, _work_list(record, rows))
         _forget_oldest(self._lists)
         return self._lists[number]
 
-    def _read_inputs(self, number: int) -> PlanInputs | None:
-        with self.store.reading() as session:
-            batch = get_batch(session, number)
-            if batch is None:
-                raise unknown_batch(number)
-            text = get_document(session, batch.snapshot)
-            if not text.startswith("{"):
-                return None
-            settings = json.loads(text)
-            keys = settings.get("parts", {})
-            parts = {name: get_document(session, keys[name]) if name in keys else "" for name in PARTS}
-        return read_snapshot(settings, parts) if parts["products"] else None
+    def _gains(self, batch: int, prices: Mapping[str, float]) -> dict[str, float]:
+        inputs = self.inputs(batch)
+        return {} if inputs is None else expected_gains(inputs, prices)
 
 
 def _work_list(record: BatchRecord, rows: WorkRows) -> WorkList:

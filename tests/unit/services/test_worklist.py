@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pricelm.core.errors import ConfigError
 from pricelm.services import worklist
-from pricelm.services.approving import DecisionRequest, approve, edit, reject
-from pricelm.services.worklist import WorkLists
+from pricelm.services.approving import DecisionRequest, approve, reject
+from pricelm.services.editing import PriceEdit, edit
+from pricelm.services.worklist import PackedRows, WorkList, WorkLists
 from pricelm.storage.batches import recommendations_of
 from pricelm.storage.database import open_store
 from tests.store_samples import BEN, EVE, add_plan
@@ -22,8 +23,12 @@ SKUS = ("a", "b", "c", "d")
 STEPS = ("approve", "edit", "reject", "applying", "open", "other plan", "log in")
 
 
-def unpacked(content: bytes) -> list[dict[str, Any]]:
-    return list(json.loads(gzip.decompress(content)))
+def drawn(work: WorkList) -> bytes:
+    return json.dumps(work.rows).encode()
+
+
+def unpacked(packed: PackedRows) -> list[dict[str, Any]]:
+    return list(json.loads(gzip.decompress(packed.content)))
 
 
 def set_state(lists: WorkLists, batch: int, sku: str, state: str) -> None:
@@ -40,7 +45,7 @@ def decide(lists: WorkLists, batch: int, step: str, sku: str) -> None:
     if step == "approve":
         approve(lists.store, request)
     elif step == "edit":
-        edit(lists.store, request, 11.5)
+        edit(lists.store, request, PriceEdit(11.5), None)
     elif step == "reject":
         reject(lists.store, request)
     elif step == "other plan":
@@ -57,8 +62,8 @@ def lists(store_url: str) -> WorkLists:
 
 
 def test_a_browser_that_follows_sees_what_is_read_anew(lists: WorkLists) -> None:
-    packed = lists.packed(1)
-    seen = {row["sku"]: row for row in unpacked(packed.content)}
+    packed = lists.packed(1, "rows", drawn)
+    seen = {row["sku"]: row for row in unpacked(packed)}
     revision = packed.revision
     for step, sku, expected in (
         ("approve", "b", {"b"}),
@@ -69,7 +74,8 @@ def test_a_browser_that_follows_sees_what_is_read_anew(lists: WorkLists) -> None
         ("open", "a", {"a"}),
     ):
         decide(lists, 1, step, sku)
-        revision, changed = lists.changes(1, revision)
+        work, changed = lists.changes(1, revision)
+        revision = work.revision
         assert changed is not None and {row["sku"] for row in changed} == expected
         seen |= {row["sku"]: row for row in changed}
         fresh = WorkLists(lists.store).work_list(1)
@@ -83,8 +89,8 @@ def test_a_browser_that_follows_sees_what_is_read_anew(lists: WorkLists) -> None
             fresh.approved_gain,
         )
     # what was packed before and what changed since give the same
-    again = lists.packed(1)
-    known = {row["sku"]: row for row in unpacked(again.content)}
+    again = lists.packed(1, "rows", drawn)
+    known = {row["sku"]: row for row in unpacked(again)}
     changed = lists.changes(1, again.revision)[1] or []
     assert known | {row["sku"]: row for row in changed} == seen
 
@@ -113,16 +119,16 @@ def test_rows_are_packed_again_when_too_much_changed(
     lists: WorkLists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worklist, "_MOST_BEHIND", 1)
-    first = lists.packed(1)
+    first = lists.packed(1, "rows", drawn)
     approve(lists.store, DecisionRequest(1, BEN, ["a"], four_eyes_share=0.9))
-    assert lists.packed(1) is first
+    assert lists.packed(1, "rows", drawn) is first
     approve(lists.store, DecisionRequest(1, BEN, ["b"], four_eyes_share=0.9))
-    second = lists.packed(1)
-    assert second is not first and unpacked(second.content) == lists.work_list(1).rows
+    second = lists.packed(1, "rows", drawn)
+    assert second is not first and unpacked(second) == lists.work_list(1).rows
 
 
 def test_a_revision_of_somebody_else_is_not_known(lists: WorkLists) -> None:
     for wrong in ("", "x", "x.0", WorkLists(lists.store).work_list(1).revision, lists.work_list(2).revision):
         assert lists.changes(1, wrong)[1] is None
     with pytest.raises(ConfigError, match="batch"):
-        lists.packed(9)
+        lists.packed(9, "rows", drawn)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any
 
 from nicegui import ui
 from starlette.responses import JSONResponse, Response
@@ -13,8 +15,10 @@ from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
 from pricelm.web.console.doors import three_doors
 from pricelm.web.console.formats import amount, moment, whole
+from pricelm.web.console.reasons import reason
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.visitor import Visitor
+from pricelm.web.console.words import Words
 from pricelm.web.console.work_table import STATES, WorkTable
 
 _ROWS = {"Cache-Control": "no-store"}
@@ -34,8 +38,15 @@ async def build(visitor: Visitor) -> None:
 
 async def rows(visitor: Visitor, batch: str) -> Response:
     """Return all recommendations of a plan for the table, packed when somebody asked first."""
+    words = visitor.words
+
+    def draw(work: WorkList) -> bytes:
+        return _lines(work.rows, work.batch.currency, words)
+
     try:
-        packed = await asyncio.to_thread(visitor.parts.lists.packed, _number(batch))
+        packed = await asyncio.to_thread(
+            visitor.parts.lists.packed, _number(batch), f"rows {words.language}", draw
+        )
     except ConfigError:
         return JSONResponse([], 404)
     headers = _ROWS | {"X-Pricelm-Revision": packed.revision, "Content-Encoding": "gzip"}
@@ -45,18 +56,30 @@ async def rows(visitor: Visitor, batch: str) -> Response:
 async def changed_rows(visitor: Visitor, batch: str, revision: str) -> Response:
     """Return the recommendations that changed since a revision; all where that is not known any more."""
     try:
-        now, found = await asyncio.to_thread(visitor.parts.lists.changes, _number(batch), revision)
+        work, found = await asyncio.to_thread(visitor.parts.lists.changes, _number(batch), revision)
     except ConfigError:
         return JSONResponse([], 404)
     if found is None:
         return await rows(visitor, batch)
-    return JSONResponse(found, headers=_ROWS | {"X-Pricelm-Revision": now, "X-Pricelm-Rows": "changed"})
+    headers = _ROWS | {"X-Pricelm-Revision": work.revision, "X-Pricelm-Rows": "changed"}
+    body = _lines(found, work.batch.currency, visitor.words)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def _number(batch: str) -> int:
     if not batch.isdigit() or len(batch) > 9:
         raise unknown_batch(0)
     return int(batch)
+
+
+def _lines(rows: list[dict[str, Any]], currency: str, words: Words) -> bytes:
+    left_out = ("holding", "broken")
+    lines = [
+        {name: value for name, value in row.items() if name not in left_out}
+        | {"why": reason(row, currency, words, brief=True)}
+        for row in rows
+    ]
+    return json.dumps(lines, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 
 class _Today:
