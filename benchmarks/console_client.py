@@ -129,7 +129,7 @@ class OpenPage:
                     self.elements.pop(int(number), None)
                 else:
                     self.elements[int(number)] = element
-        elif event == "run_javascript" and told.get("request_id"):
+        elif event == "run_javascript" and told.get("request_id") and not self._closed:
             result = self.chosen if "pricelmChosen" in told["code"] else None
             answer = {
                 "request_id": told["request_id"],

@@ -148,9 +148,20 @@ class ProductView:
         spread = (prices - cost) * self._demand.reference_units[0] * np.exp(drawn[:, None] * relative)
         low, high = np.quantile(spread, _BAND, axis=0)
         verdicts = judge_candidates(self._book, self._judged, prices, units)
-        columns = (prices, units, prices * units, profit, low, high, profit - self._current_profit)
-        numbers: list[list[float]] = np.column_stack(columns).tolist()
-        return [PricePoint(*one, verdicts=tuple(said)) for one, said in zip(numbers, verdicts, strict=True)]
+        revenue, gain = prices * units, profit - self._current_profit
+        return [
+            PricePoint(
+                float(prices[at]),
+                float(units[at]),
+                float(revenue[at]),
+                float(profit[at]),
+                float(low[at]),
+                float(high[at]),
+                float(gain[at]),
+                tuple(said),
+            )
+            for at, said in enumerate(verdicts)
+        ]
 
     def curve(self, *others: float) -> list[PricePoint]:
         """Return what prices over the whole span would earn, ascending; the named ones are among them."""
