@@ -1,7 +1,7 @@
 """How fast does the store stay with ten million observations, and which way do its queries take?
 
-``python -m benchmarks.price_store`` fills a store and measures what a shop asks of it every day. With
-``--store`` the same is done in PostgreSQL. (`benchmarks.store` keeps the pieces of unfinished benchmarks.)
+``python -m benchmarks.price_store`` fills a SQLite file and measures what a shop asks of it every day. With
+``--postgres`` the same is done in PostgreSQL. (`benchmarks.store` keeps the pieces of unfinished benchmarks.)
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event
 
+from benchmarks.own_postgres import own_postgres
 from benchmarks.results import Document, Row, passes, versions
 from benchmarks.tables import plain, row_table
 from pricelm.storage.database import Store, open_store
@@ -32,7 +34,7 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Market:
-    """The market that is made up: each hour some sellers are seen, product by product.
+    """The market that is made up: each day the sellers of each product are seen once.
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ class Market:
     def one(self, number: int, cents: int) -> SeenPrice:
         """Return one observation."""
         product, turn = number % self.products, number // self.products
-        at = _START + timedelta(hours=turn // self.sellers, milliseconds=product)
+        at = _START + timedelta(days=turn // self.sellers, milliseconds=product)
         return SeenPrice(f"sku-{product}", f"shop {turn % self.sellers}", at, Decimal(cents) / 100, "EUR")
 
     @property
@@ -148,8 +150,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fill, measure, print the plans, the table and the document."""
     options = _parser().parse_args(arguments)
     market = Market(options.observations, options.products, seed=options.seed)
-    with tempfile.TemporaryDirectory(prefix="pricelm-store-", dir=options.folder) as folder:
-        store = open_store(options.store or f"sqlite:///{Path(folder) / 'store.db'}")
+    with ExitStack() as stack:
+        if options.postgres:
+            url = stack.enter_context(own_postgres())
+        else:
+            temporary = tempfile.TemporaryDirectory(prefix="pricelm-store-", dir=options.folder)
+            url = f"sqlite:///{Path(stack.enter_context(temporary)) / 'store.db'}"
+        store = open_store(options.store or url)
         try:
             rate = fill(store, market)
             rows, plans = measure(store, market, options.times)
@@ -182,8 +189,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--observations", type=int, default=10_000_000)
     add("--products", type=int, default=20_000)
     add("--times", type=int, default=50, help="how often each question is asked")
-    add("--store", help="an empty PostgreSQL database; a SQLite file in a temporary folder without it")
-    add("--folder", type=Path, help="where that temporary folder is made")
+    add("--postgres", action="store_true", help="start a PostgreSQL server for this run")
+    add("--store", help="address of an empty store to fill instead")
+    add("--folder", type=Path, help="where the folder of a SQLite file is made")
     add("--seed", type=int, default=0, help="seed of the prices")
     add("--out", type=Path, help="where the document goes; below benchmarks/results without it")
     return parser

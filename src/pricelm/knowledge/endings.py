@@ -71,7 +71,7 @@ class PriceEnding(PriceRule):
         """Return False: every price that keeps the rule stands on it, so standing there says nothing."""
         return False
 
-    def demand_text(self, facts: ProductFacts, row: int) -> str:
+    def demand_texts(self, facts: ProductFacts) -> list[str]:
         """Name the endings."""
         ends = ", ".join(f"{ending:.2f}" for ending in self.endings)
-        return f"ending in {ends}" + ("" if self.every == 1 else f" every {self.every:g}")
+        return [f"ending in {ends}" + ("" if self.every == 1 else f" every {self.every:g}")] * len(facts)

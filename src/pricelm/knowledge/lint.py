@@ -116,7 +116,8 @@ def single_conflicts(book: RuleBook, facts: ProductFacts) -> list[Finding]:
     by_id = {rule.id: rule for rule in rules}
     findings = []
     for ids, rows in found.items():
-        asked = "; ".join(f"{by_id[one].name} asks {by_id[one].demand_text(facts, rows[0])}" for one in ids)
+        first = facts.take(np.array(rows[:1]))
+        asked = "; ".join(f"{by_id[one].name} asks {by_id[one].demand_texts(first)[0]}" for one in ids)
         message = f"no price of {facts.skus[rows[0]]} keeps them together: {asked}. Relax one of them"
         examples = tuple(str(facts.skus[row]) for row in rows[:_EXAMPLES])
         findings.append(Finding("error", ids, message, len(rows), examples))

@@ -55,7 +55,7 @@ class MarkdownExit(PriceRule):
         """Tell whether less than a unit is to spare."""
         return 0 <= slack < 1
 
-    def demand_text(self, facts: ProductFacts, row: int) -> str:
+    def demand_texts(self, facts: ProductFacts) -> list[str]:
         """Name the share and the day."""
         when = self.exit_date.isoformat() if self.exit_date else f"the day in {self.exit_column!r}"
-        return f"{self.sell_through:.0%} of the stock sold by {when}"
+        return [f"{self.sell_through:.0%} of the stock sold by {when}"] * len(facts)

@@ -122,7 +122,9 @@ class PriorPrice(PriceRule):
             marks[rows] = self._highest_cut(facts.take(rows))
         return [marks]
 
-    def demand_text(self, facts: ProductFacts, row: int) -> str:
+    def demand_texts(self, facts: ProductFacts) -> list[str]:
         """Say both ways to keep the rule."""
-        one = facts.take(np.array([row]))
-        return f"at most {self._highest_cut(one)[0]:,.2f} or at least {one.price[0]:,.2f}"
+        return [
+            f"at most {cut:,.2f} or at least {price:,.2f}"
+            for cut, price in zip(self._highest_cut(facts).tolist(), facts.price.tolist(), strict=True)
+        ]

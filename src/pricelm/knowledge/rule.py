@@ -125,16 +125,20 @@ class PriceRule(Rule, ABC):
         """Tell whether a price that keeps the rule stands at its limit."""
         return -TOLERANCE <= slack < _MINOR_UNIT
 
-    def demand_text(self, facts: ProductFacts, row: int) -> str:
-        """Say what the rule asks of one product, for example "at least 4.00"."""
-        low, high = (float(end[0]) for end in self.limits(facts.take(np.array([row]))))
-        if math.isclose(low, high):
-            return f"exactly {low:,.2f}"
-        if low > 0 and math.isfinite(high):
-            return f"{low:,.2f} to {high:,.2f}"
-        if math.isfinite(high):
-            return f"at most {high:,.2f}"
-        return f"at least {low:,.2f}" if low > 0 else "no limit here"
+    def demand_texts(self, facts: ProductFacts) -> list[str]:
+        """Say what the rule asks of each product, all in scope, for example "at least 4.00"."""
+        low, high = self.limits(facts)
+        return [_range_text(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
+
+
+def _range_text(low: float, high: float) -> str:
+    if math.isclose(low, high):
+        return f"exactly {low:,.2f}"
+    if low > 0 and math.isfinite(high):
+        return f"{low:,.2f} to {high:,.2f}"
+    if math.isfinite(high):
+        return f"at most {high:,.2f}"
+    return f"at least {low:,.2f}" if low > 0 else "no limit here"
 
 
 @dataclass(frozen=True)

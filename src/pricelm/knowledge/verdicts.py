@@ -46,9 +46,11 @@ def judge_prices(
     sold = None if units is None else units[:, None]
     for rule in book.price_rules:
         slack = rule.slack(facts, prices[:, None], sold)[:, 0]
-        for row in np.flatnonzero(np.isfinite(slack)):
-            verdict = price_verdict(rule, facts, int(row), float(prices[row]), float(slack[row]))
-            judged[int(row)].append(verdict)
+        rows = np.flatnonzero(np.isfinite(slack))
+        asked = rule.demand_texts(facts.take(rows)) if len(rows) else []
+        name = rule.name
+        for row, text in zip(rows.tolist(), asked, strict=True):
+            judged[row].append(_price_verdict(rule, (name, text), float(prices[row]), float(slack[row])))
     for coupling in book.coupling_rules:
         for inequality in coupling.inequalities(facts):
             verdict = _coupling_verdict(coupling.id, coupling.kind, coupling.name, inequality, prices)
@@ -57,14 +59,43 @@ def judge_prices(
     return judged
 
 
-def price_verdict(rule: PriceRule, facts: ProductFacts, row: int, price: float, slack: float) -> Verdict:
-    """Say what a rule makes of one price of one product."""
+def judge_candidates(
+    book: RuleBook, facts: ProductFacts, prices: np.ndarray, units: np.ndarray
+) -> list[list[Verdict]]:
+    """Say for each of several prices of one product what the rules on single prices make of it.
+
+    Parameters
+    ----------
+    book : RuleBook
+        The rules; those that tie products to each other are left out.
+    facts : ProductFacts
+        One product.
+    prices, units : numpy.ndarray
+        Candidate prices and expected units a period at them, shape (m,).
+
+    Returns
+    -------
+    list of list of Verdict
+        For each price.
+    """
+    judged: list[list[Verdict]] = [[] for _ in range(len(prices))]
+    for rule in book.price_rules:
+        slack = rule.slack(facts, prices[None], units[None])[0]
+        says = np.flatnonzero(np.isfinite(slack)).tolist()
+        asked = rule.demand_texts(facts)[0] if says else ""
+        for at in says:
+            judged[at].append(_price_verdict(rule, (rule.name, asked), float(prices[at]), float(slack[at])))
+    return judged
+
+
+def _price_verdict(rule: PriceRule, said: tuple[str, str], price: float, slack: float) -> Verdict:
+    """Say what a rule of a name, which asks for something, makes of a price."""
+    name, asked = said
     kept, bound = slack >= -TOLERANCE, rule.touches(slack)
-    asked = rule.demand_text(facts, row)
     if not kept:
-        message = f"breaks {rule.name}: {price:,.2f}, expected {asked}"
+        message = f"breaks {name}: {price:,.2f}, expected {asked}"
     else:
-        message = f"{'at the limit of' if bound else 'keeps'} {rule.name}: {asked}"
+        message = f"{'at the limit of' if bound else 'keeps'} {name}: {asked}"
     return Verdict(rule.id, rule.kind, kept, bound, slack, message)
 
 

@@ -13,7 +13,7 @@ from pricelm.core.nouns import Verdict
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.rule import TOLERANCE
 from pricelm.knowledge.rule_files import RuleBook
-from pricelm.knowledge.verdicts import judge_prices
+from pricelm.knowledge.verdicts import judge_candidates
 from pricelm.services.approving import ApprovalRecord
 from pricelm.services.planning import PlanInputs, demand_of
 from pricelm.services.rule_limits import limit_of
@@ -99,7 +99,8 @@ class ProductView:
         self.unit_cost = None if cost is None or not np.isfinite(float(cost)) else float(cost)
         self.current_price = float(self._facts.price[0])
         self.elasticity = float(self._demand.elasticity[0])
-        now = self._demand.units(np.array([[self.current_price]]))[0, 0]
+        now = float(self._demand.units(np.array([[self.current_price]]))[0, 0])
+        self._current_profit = (self.current_price - (self.unit_cost or 0.0)) * now
         self._judged = ProductFacts(frame.assign(units=now), self._facts.today, self._facts.currency)
         book = inputs.book.in_currency(self.currency)
         self._book = RuleBook(tuple(book.price_rules), book.currency)
@@ -136,31 +137,37 @@ class ProductView:
         """
         if not (np.isfinite(price) and price > 0):
             raise ConfigError(f"expected a price above 0, got {price}")
-        prices = np.array([[price, self.current_price]])
-        units = self._demand.units(prices)[0]
+        return self._points(np.array([price]))[0]
+
+    def _points(self, prices: np.ndarray) -> list[PricePoint]:
         cost = self.unit_cost or 0.0
-        profit = (prices[0] - cost) * units
-        relative = np.log(price / self._demand.reference_price[0])
+        units = self._demand.units(prices[None])[0]
+        profit = (prices - cost) * units
+        relative = np.log(prices / self._demand.reference_price[0])
         drawn = self.elasticity + self._demand.elasticity_error[0] * self._normal
-        spread = (price - cost) * self._demand.reference_units[0] * np.exp(drawn * relative)
-        low, high = np.quantile(spread, _BAND)
-        verdicts = judge_prices(self._book, self._judged, np.array([price]), units[:1])[0]
-        return PricePoint(
-            price,
-            float(units[0]),
-            float(price * units[0]),
-            float(profit[0]),
-            float(low),
-            float(high),
-            float(profit[0] - profit[1]),
-            tuple(verdicts),
-        )
+        spread = (prices - cost) * self._demand.reference_units[0] * np.exp(drawn[:, None] * relative)
+        low, high = np.quantile(spread, _BAND, axis=0)
+        verdicts = judge_candidates(self._book, self._judged, prices, units)
+        revenue, gain = prices * units, profit - self._current_profit
+        return [
+            PricePoint(
+                float(prices[at]),
+                float(units[at]),
+                float(revenue[at]),
+                float(profit[at]),
+                float(low[at]),
+                float(high[at]),
+                float(gain[at]),
+                tuple(said),
+            )
+            for at, said in enumerate(verdicts)
+        ]
 
     def curve(self, *others: float) -> list[PricePoint]:
         """Return what prices over the whole span would earn, ascending; the named ones are among them."""
         low, high = self.span(*others)
         prices = np.unique(np.concatenate([np.linspace(low, high, _POINTS), [self.current_price, *others]]))
-        return [self.at(float(price)) for price in prices]
+        return self._points(prices)
 
     def allowed_ranges(self, curve: list[PricePoint]) -> list[tuple[float, float]]:
         """Return the stretches of a curve that hard rules allow, whatever they say about endings."""

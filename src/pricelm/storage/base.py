@@ -9,10 +9,10 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, DateTime, MetaData, Text
+from sqlalchemy import ARRAY, BigInteger, DateTime, MetaData, String, Text, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from pricelm.core.errors import DataError
 
@@ -133,6 +133,53 @@ def upserting(session: Session, table: type[Base]) -> Any:
     """Return an insert that can say what to do on a conflict, in the words of the session's database."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
+
+
+def upsert(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[dict[str, Any]],
+    *,
+    keys: Sequence[str],
+    unless_older: str = "",
+) -> None:
+    """Insert rows; one whose keys are there already replaces all other columns.
+
+    Parameters
+    ----------
+    session : sqlalchemy.orm.Session
+        A writing session.
+    table : type of Base
+        The table.
+    rows : sequence of dict
+        All with the same columns, each key once.
+    keys : sequence of str
+        The columns of a unique constraint.
+    unless_older : str, default ""
+        A column; a row with a smaller value in it than the one that is there changes nothing.
+    """
+    if not rows:
+        return
+    names = list(rows[0])
+    insert = upserting(session, table)
+    bulk = session.get_bind().dialect.name == "postgresql"
+    if bulk:
+        # an array a column: one statement for all rows takes a fraction of the time that one a row does
+        types = {name: table.__table__.c[name].type for name in names}
+        arrays = [literal([row[name] for row in rows], _array(types[name])) for name in names]
+        given = func.unnest(*arrays).table_valued(*names).render_derived()
+        insert = insert.from_select(names, select(*(given.c[name] for name in names)))
+    insert = insert.on_conflict_do_update(
+        index_elements=list(keys),
+        set_={name: insert.excluded[name] for name in names if name not in keys},
+        where=insert.excluded[unless_older] >= getattr(table, unless_older) if unless_older else None,
+    )
+    session.execute(insert, None if bulk else rows)
+
+
+def _array(kind: TypeEngine[Any]) -> ARRAY[Any]:
+    # a cast to VARCHAR(3) would cut a longer text off, where the column itself refuses it
+    return ARRAY(Text() if isinstance(kind, String) else kind)
 
 
 def chunked(values: Iterable[_ONE], size: int = MOST_NAMES) -> Iterator[Sequence[_ONE]]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Date, Float, ForeignKey, Index, Integer, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from pricelm.storage.base import Amount, Base, JsonText, UtcTime, chunked, upserting, utc_now
+from pricelm.storage.base import Amount, Base, JsonText, UtcTime, chunked, upsert, upserting, utc_now
 
 
 class Listing(Base):
@@ -174,19 +174,20 @@ def put_observations(session: Session, seen: Sequence[SeenPrice]) -> None:
         last = newest.get((listing, seller))
         if last is None or last["observed_at"] <= one.observed_at:
             newest[listing, seller] = row
-    insert = upserting(session, Observation)
-    insert = insert.on_conflict_do_update(
-        index_elements=["listing", "observed_at", "seller"],
-        set_={"price": insert.excluded.price, "currency": insert.excluded.currency},
+    # in the order of the keys, so that two writers lock rows in the same order
+    upsert(
+        session,
+        Observation,
+        [rows[key] for key in sorted(rows)],
+        keys=("listing", "observed_at", "seller"),
     )
-    session.execute(insert, [rows[key] for key in sorted(rows)])
-    latest = upserting(session, MarketPrice)
-    latest = latest.on_conflict_do_update(
-        index_elements=["listing", "seller"],
-        set_={name: latest.excluded[name] for name in ("observed_at", "price", "currency")},
-        where=latest.excluded.observed_at >= MarketPrice.observed_at,
+    upsert(
+        session,
+        MarketPrice,
+        [newest[key] for key in sorted(newest)],
+        keys=("listing", "seller"),
+        unless_older="observed_at",
     )
-    session.execute(latest, [newest[key] for key in sorted(newest)])
 
 
 def price_history(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from pricelm.storage.base import chunked
@@ -32,6 +32,25 @@ class RecommendationValues(NamedTuple):
     state: str
     decided_price: Decimal | None
     edited_by: str
+
+
+class DecidedValues(NamedTuple):
+    """Where a recommendation stands that is not open as it was proposed."""
+
+    recommendation: int
+    state: str
+    decided_price: Decimal | None
+    edited_by: str
+
+
+def decided_values(session: Session, batch: int) -> list[DecidedValues]:
+    """Return where those recommendations of a plan stand that are not open as they were proposed."""
+    row = RecommendationRow
+    columns = [getattr(row, name) for name in DecidedValues._fields]
+    touched = or_(row.state != "open", row.decided_price.is_not(None))
+    return [
+        DecidedValues(*one) for one in session.execute(select(*columns).where(row.batch == batch, touched))
+    ]
 
 
 def recommendation_values(session: Session, batch: int) -> list[RecommendationValues]:

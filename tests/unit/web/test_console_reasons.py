@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_the_rule_s_own_words(rule: dict[str, object]) 
     english, chinese = (
         verdict_text(verdict, limit_of(made, FACTS), "", read_words(language)) for language in ("en", "zh")
     )
-    asked = made.demand_text(FACTS, 0)
+    [asked] = made.demand_texts(FACTS)
     assert asked in english and ("breaks" in english) == (not verdict.satisfied)
     assert ("违反" in chinese) == (not verdict.satisfied)
     assert not any(word in chinese for word in ("at least", "at most", "breaks", "keeps"))

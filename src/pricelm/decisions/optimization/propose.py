@@ -238,6 +238,7 @@ def _recommendations(
         gain[group.rows] = _group_gains(assortment, group.rows, reduced, choice)
     margin = (price - assortment.costs[:, 0]) * units
     verdicts = judge_prices(assortment.book, facts, price, units)
+    earned = config.objective.text
     made = []
     for row in range(len(choice)):
         own = tuple(_with_cost(one, costs, row) for one in verdicts[row])
@@ -263,7 +264,7 @@ def _recommendations(
         )
         reason = rationale_of(
             recommendation,
-            config.objective.text,
+            earned,
             unsure=bool(assortment.unsure[row]),
             conflict=assortment.conflicts.get(row, ()),
         )
@@ -273,7 +274,8 @@ def _recommendations(
 
 def _with_cost(verdict: Verdict, costs: dict[str, np.ndarray], row: int) -> Verdict:
     cost = float(costs[verdict.rule_id][row]) if verdict.rule_id in costs else 0.0
-    return replace(verdict, bound=verdict.bound or cost > 0, cost=cost)
+    # most cost nothing, and a copy of each would take longer than the verdict did
+    return replace(verdict, bound=verdict.bound or cost > 0, cost=cost) if cost else verdict
 
 
 def _group_gains(

@@ -41,12 +41,25 @@ function pricelmExport(fileName) {
   pricelmApi.exportDataAsCsv({ fileName, processCellCallback: pricelmCell });
 }
 
-async function pricelmLoad() {
-  const answer = await fetch(pricelmWork.url, { headers: { Accept: "application/json" } });
-  if (answer.redirected) return location.reload();
-  const rows = answer.ok ? await answer.json() : [];
+// first all rows as the server packed them, then what changed since; later only that
+let pricelmRevision = "", pricelmLoading = Promise.resolve();
+function pricelmLoad() {
+  pricelmLoading = pricelmLoading.then(pricelmFollow, pricelmFollow);
+  return pricelmLoading;
+}
+async function pricelmFollow() {
   pricelmApi.deselectAll();
-  pricelmApi.setGridOption("rowData", rows);
+  for (let all = true; all; ) {
+    const url = pricelmRevision ? `${pricelmWork.url}/since/${pricelmRevision}` : pricelmWork.url;
+    const answer = await fetch(url, { headers: { Accept: "application/json" } });
+    if (answer.redirected) return location.reload();
+    const rows = answer.ok ? await answer.json() : [];
+    pricelmRevision = answer.headers.get("X-Pricelm-Revision") || "";
+    all = answer.headers.get("X-Pricelm-Rows") !== "changed";
+    if (all) pricelmApi.setGridOption("rowData", rows);
+    else if (rows.length) pricelmApi.applyTransaction({ update: rows });
+    if (!pricelmRevision) return;
+  }
 }
 
 function pricelmReady(event) {

@@ -105,20 +105,18 @@ class DecisionBar:
 
     async def _approve(self) -> None:
         skus = await self._table.chosen()
-        await self._do(lambda caller: approve(self._visitor.store_url, self._request(caller, skus)))
+        await self._do(lambda caller: approve(self._visitor.store, self._request(caller, skus)))
 
     async def _approve_all(self) -> None:
         words = self._visitor.words
         if await _asked(words("approve_all"), words("approve_all.text"), words("approve"), words("cancel")):
-            await self._do(lambda caller: approve(self._visitor.store_url, self._request(caller, None)))
+            await self._do(lambda caller: approve(self._visitor.store, self._request(caller, None)))
 
     async def _reject(self) -> None:
         skus = await self._table.chosen()
         reason = await self._reason(self._visitor.words("reject.title", count=len(skus)))
         if reason:
-            await self._do(
-                lambda caller: reject(self._visitor.store_url, self._request(caller, skus, reason))
-            )
+            await self._do(lambda caller: reject(self._visitor.store, self._request(caller, skus, reason)))
 
     async def _edit(self) -> None:
         skus = await self._table.chosen()
@@ -140,7 +138,7 @@ class DecisionBar:
                     raise ConfigError(words("edit.price"))
                 wanted = PriceEdit(float(value)) if is_one else PriceEdit(change=float(value) / 100)
                 inputs = self._visitor.parts.lists.inputs(self._batch)
-                return edit(self._visitor.store_url, self._request(caller, skus, reason), wanted, inputs)
+                return edit(self._visitor.store, self._request(caller, skus, reason), wanted, inputs)
 
             await self._do(step)
 

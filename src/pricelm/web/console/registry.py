@@ -95,6 +95,7 @@ def all_data() -> tuple[ConsoleData, ...]:
         ConsoleData("/data/promotions.csv", Role.viewer, promotions.export, promotions.ASKS),
         ConsoleData("/data/stock", Role.viewer, stock.rows, stock.ASKS),
         ConsoleData("/data/stock.csv", Role.viewer, stock.export, (*stock.ASKS, "step")),
+        ConsoleData("/data/batches/{batch}/since/{revision}", Role.viewer, today.changed_rows),
     )
 
 

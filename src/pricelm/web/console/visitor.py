@@ -19,6 +19,7 @@ from pricelm.services.promotion_view import PromotionView
 from pricelm.services.service_keys import Caller, Role
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.services.stock_view import StockView
+from pricelm.services.store_admin import StorePlace
 from pricelm.services.worklist import WorkLists
 from pricelm.web.api.logs import code_frames
 from pricelm.web.console.words import Words
@@ -70,8 +71,13 @@ class Visitor:
     dark: bool | None
 
     @property
+    def store(self) -> StorePlace:
+        """The store, which stays open: to open it anew would cost more than most clicks."""
+        return self.parts.lists.store
+
+    @property
     def store_url(self) -> str:
-        """The store."""
+        """The address of the store."""
         return self.parts.settings.store
 
     def may(self, role: Role) -> bool:

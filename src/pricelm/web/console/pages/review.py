@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from pricelm.services.review_queue import ReviewRecord, dismiss_item, label_item, review_queue
 from pricelm.services.service_keys import Caller, Role
@@ -14,7 +15,7 @@ from pricelm.web.console.formats import moment
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.visitor import Visitor
 
-_AT_ONCE = 50
+_AT_ONCE = 20
 
 
 async def build(visitor: Visitor) -> None:
@@ -26,7 +27,7 @@ async def build(visitor: Visitor) -> None:
 
 
 async def _show(visitor: Visitor, place: ui.element) -> None:
-    waiting = await asyncio.to_thread(review_queue, visitor.store_url, "open", _AT_ONCE)
+    waiting = await asyncio.to_thread(review_queue, visitor.store, "open", _AT_ONCE)
     place.clear()
     with place:
         if not waiting:
@@ -37,7 +38,7 @@ async def _show(visitor: Visitor, place: ui.element) -> None:
 
 
 def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
-    words, url = visitor.words, visitor.store_url
+    words, store = visitor.words, visitor.store
     title = str(one.listing.get("title") or one.listing_id)
     with ui.element("section").classes("panel review"):
         heading(title, 2)
@@ -47,10 +48,8 @@ def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
             for name, value in list(one.listing.items())[:12]:
                 if name != "title" and value not in (None, ""):
                     with ui.element("div"):
-                        with ui.element("dt"):
-                            ui.label(str(name))
-                        with ui.element("dd"):
-                            ui.label(str(value)[:300])
+                        TextElement(tag="dt", text=str(name))
+                        TextElement(tag="dd", text=str(value)[:300])
         with ui.row().classes("bar"):
             price = ui.number(words("review.price"), min=0.01, step=0.01, format="%.2f").props(
                 "outlined dense"
@@ -58,11 +57,11 @@ def _card(visitor: Visitor, place: ui.element, one: ReviewRecord) -> None:
             price.props(f'input-aria-label="{words("review.price")}"')
 
             def label(caller: Caller) -> bool:
-                label_item(url, one.item, float(price.value or 0), caller.name)
+                label_item(store, one.item, float(price.value or 0), caller.name)
                 return True
 
             def dismiss(caller: Caller) -> bool:
-                dismiss_item(url, one.item, caller.name)
+                dismiss_item(store, one.item, caller.name)
                 return True
 
             _button(visitor, place, "review.label", label, "unelevated color=primary")

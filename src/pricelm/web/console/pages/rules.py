@@ -30,7 +30,7 @@ class _Rules:
 
     async def build(self) -> None:
         visitor, words = self._visitor, self._visitor.words
-        text = await asyncio.to_thread(rules_in_force, visitor.store_url)
+        text = await asyncio.to_thread(rules_in_force, visitor.store)
         may = visitor.may(Role.analyst)
         with ui.element("div").classes("columns"):
             with ui.element("section").classes("panel wide"):
@@ -100,9 +100,9 @@ class _Rules:
             table(head, rows, words("rules.examples"), numbers=(1, 2))
 
     async def _save(self) -> None:
-        text, note, url = self._editor.value or "", (self._note.value or "").strip(), self._visitor.store_url
+        text, note, store = self._editor.value or "", (self._note.value or "").strip(), self._visitor.store
         done = await self._visitor.act(
-            Role.approver, lambda caller: put_rules_in_force(url, text, caller.name, note)
+            Role.approver, lambda caller: put_rules_in_force(store, text, caller.name, note)
         )
         if done is not None:
             self._visitor.tell(self._visitor.words("rules.saved", version=done.version))
@@ -110,7 +110,7 @@ class _Rules:
 
     async def _versions(self) -> None:
         words = self._visitor.words
-        known = await asyncio.to_thread(rule_versions, self._visitor.store_url, 20)
+        known = await asyncio.to_thread(rule_versions, self._visitor.store, 20)
         self._versions_place.clear()
         with self._versions_place:
             heading(words("rules.versions"), 2)
@@ -131,7 +131,7 @@ class _Rules:
             table(head, rows, words("rules.versions"), numbers=(0, 3), actions=restore)
 
     async def _open(self, version: int) -> None:
-        url = self._visitor.store_url
-        text = await self._visitor.act(Role.viewer, lambda _: rules_of_version(url, version))
+        store = self._visitor.store
+        text = await self._visitor.act(Role.viewer, lambda _: rules_of_version(store, version))
         if text is not None:
             self._editor.set_value(text)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from nicegui import ui
 from starlette.responses import JSONResponse, Response
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.approving import BatchRecord
+from pricelm.services.approving import BatchRecord, unknown_batch
 from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
 from pricelm.web.console.deliveries import Deliveries
@@ -20,6 +21,8 @@ from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.visitor import Visitor
 from pricelm.web.console.words import Words
 from pricelm.web.console.work_table import STATES, WorkTable
+
+_ROWS = {"Cache-Control": "no-store"}
 
 
 async def build(visitor: Visitor) -> None:
@@ -35,25 +38,47 @@ async def build(visitor: Visitor) -> None:
 
 
 async def rows(visitor: Visitor, batch: str) -> Response:
-    """Return the recommendations of a plan for the table."""
+    """Return all recommendations of a plan for the table, packed when somebody asked first."""
     words = visitor.words
-    if not batch.isdigit() or len(batch) > 9:
-        return JSONResponse([], 404)
+
+    def draw(work: WorkList) -> bytes:
+        return _lines(work.rows, work.batch.currency, words)
+
     try:
-        body = await asyncio.to_thread(
-            visitor.parts.lists.drawn, int(batch), f"rows {words.language}", lambda work: _lines(work, words)
+        packed = await asyncio.to_thread(
+            visitor.parts.lists.packed, _number(batch), f"rows {words.language}", draw
         )
     except ConfigError:
         return JSONResponse([], 404)
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    headers = _ROWS | {"X-Pricelm-Revision": packed.revision, "Content-Encoding": "gzip"}
+    return Response(packed.content, headers=headers, media_type="application/json")
 
 
-def _lines(work: WorkList, words: Words) -> bytes:
+async def changed_rows(visitor: Visitor, batch: str, revision: str) -> Response:
+    """Return the recommendations that changed since a revision; all where that is not known any more."""
+    try:
+        work, found = await asyncio.to_thread(visitor.parts.lists.changes, _number(batch), revision)
+    except ConfigError:
+        return JSONResponse([], 404)
+    if found is None:
+        return await rows(visitor, batch)
+    headers = _ROWS | {"X-Pricelm-Revision": work.revision, "X-Pricelm-Rows": "changed"}
+    body = _lines(found, work.batch.currency, visitor.words)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _number(batch: str) -> int:
+    if not batch.isdigit() or len(batch) > 9:
+        raise unknown_batch(0)
+    return int(batch)
+
+
+def _lines(rows: list[dict[str, Any]], currency: str, words: Words) -> bytes:
     left_out = ("holding", "broken")
     lines = [
         {name: value for name, value in row.items() if name not in left_out}
-        | {"why": reason(row, work.batch.currency, words, brief=True)}
-        for row in work.rows
+        | {"why": reason(row, currency, words, brief=True)}
+        for row in rows
     ]
     return json.dumps(lines, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
