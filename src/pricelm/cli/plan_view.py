@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 _MOST_LINES = 10
 
 
-def plan_view(result: OptimizeResult) -> RenderableType:
-    """Draw a plan, or why there is none."""
+def plan_view(result: OptimizeResult, store: str | None = None) -> RenderableType:
+    """Draw a plan, or why there is none.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+        The plan.
+    store : str, optional
+        The store that the next command has to name; without it, the one that is set.
+    """
     plan = result.plan
     if plan.status == "infeasible":
         return Text.assemble(("Infeasible: ", "bold red"), plan.solution.reason, ". Nothing was written.")
@@ -36,7 +45,8 @@ def plan_view(result: OptimizeResult) -> RenderableType:
         "page": result.report,
         "rejected": result.rejected,
     }
-    following = [] if result.batch is None else [f"pricelm batch show {result.batch}"]
+    command = ["pricelm", "batch", "show", str(result.batch), *(["--store", store] if store else [])]
+    following = [] if result.batch is None else [shlex.join(command)]
     return Group(*parts, Text(""), places_view(places, following))
 
 
