@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 _FIELDS = (
     "request_id", "method", "route", "status", "seconds", "listings", "caller", "version", "reason",
-    "error", "frames", "address", "workers",
+    "error", "frames", "address", "workers", "action", "subject", "entry",
 )  # fmt: skip
 
 

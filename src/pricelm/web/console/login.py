@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import html
+import logging
 import re
 import secrets
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from pricelm.services.console_sessions import SessionBook, Visit
 from pricelm.services.console_users import LoginResult
 from pricelm.web.console.words import Words, preferred_language, read_words
 
+_LOG = logging.getLogger("pricelm.console")
 COOKIE = "pricelm_session"
 LOGIN = "/login"
 _FORM_COOKIE = "pricelm_form"
@@ -79,6 +81,8 @@ class Login:
         async with self._turn:
             result = await asyncio.to_thread(self._check, name, given.get("password", ""))
         if result.user is None:
+            # not the name: people type their password there too
+            _LOG.info("log-in refused", extra={"reason": result.why})
             problem = f"login.{result.why}"
             return self._form(request, words, nonce, problem=problem, typed=name, later=later, status=401)
         secret = await asyncio.to_thread(self._sessions.begin, result.user)
