@@ -206,12 +206,11 @@ def _shadow(metrics: Metrics) -> Any:
 def _show(models: LiveModels, metrics: Metrics, console: Pages | None) -> None:
     """Write what can be read at any time into the gauges."""
     metrics.console_pages.set(console.open_pages() if console is not None else 0)
-    metrics.live.clear()
     if models.is_ready:
+        metrics.show_live({(str(one.version), one.record.state) for one in models.cast.everyone()})
         metrics.model_registered.set(models.cast.active.record.created.timestamp())
     for one in models.cast.everyone() if models.is_ready else ():
         label = str(one.version)
-        metrics.live.labels(label, one.record.state).set(1)
         cache = one.served.cache_statistics()
         metrics.cache_hits.labels(label).set(cache.hits)
         metrics.cache_misses.labels(label).set(cache.misses)

@@ -33,6 +33,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._shown: set[tuple[str, str]] = set()
         known = self._registry
         self.requests = Counter(
             "pricelm_requests", "Requests answered.", ["route", "method", "status"], registry=known
@@ -124,6 +125,15 @@ class Metrics:
         self.lost_log_lines = Counter(
             "pricelm_lost_log_lines", "Log lines that could not be written.", registry=known
         )
+
+    def show_live(self, versions: set[tuple[str, str]]) -> None:
+        """Write which versions this worker has, by number and state.
+
+        What it had before stays at 0: with several workers, numbers lie in files and cannot be taken away.
+        """
+        for labels in self._shown | versions:
+            self.live.labels(*labels).set(labels in versions)
+        self._shown |= versions
 
     def show_open_work(self, work: OpenWork) -> None:
         """Write what waits in the store into the gauges."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, urlsplit
@@ -22,6 +23,7 @@ from pricelm.services.service_keys import Role
 from pricelm.web.console.login import COOKIE, LOGIN, Login
 from pricelm.web.console.registry import AccessList
 
+_LOG = logging.getLogger("pricelm.console")
 THEME_COOKIE = "pricelm_theme"
 _FRAMEWORK = "/_nicegui/"
 _ICON = "/favicon.ico"
@@ -128,6 +130,8 @@ class Door:
         client = parse_qs(request.query).get("client_id", [""])[0]
         is_socket = request.path.startswith(_SOCKET)
         if visit is None or not is_socket or not request.is_from_here or not _belongs(client, visit):
+            reason = "session" if visit is None else "page" if request.is_from_here else "origin"
+            _LOG.info("connection refused", extra={"reason": reason})
             await receive()
             await send({"type": "websocket.close", "code": _FORBIDDEN})
             return

@@ -76,6 +76,7 @@ class Login:
         token = request.cookies.get(_FORM_COOKIE, "")
         # the form carries what the cookie carries, and the browser says that it comes from here
         if not (token and hmac.compare_digest(token, given.get("form", "")) and request.is_from_here):
+            _LOG.info("log-in refused", extra={"reason": "form" if request.is_from_here else "origin"})
             return self._form(request, words, nonce, problem="login.again", status=403)
         name, later = given.get("name", ""), given.get("next", "")
         async with self._turn:
