@@ -118,6 +118,23 @@ def test_secrets_are_files_and_images_come_without_a_host() -> None:
     assert images and [one for one in images if "/" in one] == []
 
 
+ON_CALL = [
+    (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("operations", "runbook", "upgrading")
+]
+
+
+def test_those_on_call_are_told_of_numbers_and_events_that_exist() -> None:
+    rendered = Metrics().render().decode()
+    named = {name for text in ON_CALL for name in re.findall(r"`(pricelm_\w+)", text)}
+    assert named
+    assert [name for name in sorted(named) if f"# TYPE {name} " not in rendered] == []
+    source = "\n".join(file.read_text("utf-8") for file in (ROOT / "src" / "pricelm").rglob("*.py"))
+    events = {one for text in ON_CALL for one in re.findall(r'"event": "([^"]+)"', text)}
+    # the server's own, with the number of a process
+    written = [one for one in events if f'"{one}"' in source or one.startswith("Child process [")]
+    assert len(events) > 5 and sorted(written) == sorted(events)
+
+
 def test_every_form_of_the_store_is_in_the_upgrade_guide() -> None:
     text = (ROOT / "docs" / "upgrading.md").read_text("utf-8")
     assert re.findall(r"^\| `(\d{4})` \|", text, re.MULTILINE) == revisions()
