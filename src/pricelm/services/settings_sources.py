@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import stat
@@ -66,7 +67,7 @@ class Layers:
         What works and should be looked at.
     """
 
-    values: dict[str, Any]
+    values: dict[str, Any] = dataclasses.field(repr=False)
     origins: dict[str, Origin]
     file: Path | None
     warnings: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import pricelm.storage.tables  # noqa: F401  (rows that name each other need all tables)
-from pricelm.core.errors import StoreError
-from pricelm.services.bootstrap import Service
+from pricelm.core.errors import BundleError, StoreError
+from pricelm.services.bootstrap import Service, prepare_service
+from pricelm.services.service_settings import read_settings
 from pricelm.storage.audit import write_audit
 from pricelm.storage.base import utc_now
 from pricelm.storage.database import open_store
@@ -103,6 +105,15 @@ def test_a_lost_store_is_told_once_and_its_return_too(
         run(body)
     told = [one.getMessage() for one in caplog.records if one.name == "pricelm.service"]
     assert [one for one in told if one.startswith("store")] == ["store not readable", "store readable again"]
+
+
+def test_a_start_on_a_broken_active_version_says_what_is_broken(fast_bundle: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(fast_bundle, tmp_path / "model")
+    settings = read_settings(store=f"sqlite:///{tmp_path / 'store.db'}")
+    assert prepare_service(settings, bundle) == prepare_service(settings, None)
+    (bundle / "members" / "tabular" / "trees.txt").write_text("tree", "utf-8")
+    with pytest.raises(BundleError, match=r"trees\.txt .* cut short or changed"):
+        prepare_service(settings, None)
 
 
 def test_what_is_kept_in_the_audit_log_is_logged_and_nothing_else(
