@@ -93,6 +93,8 @@ class ReportChapter:
         Its charts; their keys are unique in the page.
     page : str, default ""
         File name of its own page, beside the report.
+    table : sequence of sequence of str
+        A few lines with a head, shown where there is no chart.
     """
 
     title: str
@@ -100,6 +102,7 @@ class ReportChapter:
     said: Sequence[str]
     figures: Sequence[Markup] = ()
     page: str = ""
+    table: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

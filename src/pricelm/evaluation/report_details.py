@@ -6,7 +6,7 @@ import math
 
 from pricelm.core.nouns import WordEffect
 from pricelm.evaluation.markup import Markup, Node, element, fragment, user_text
-from pricelm.evaluation.report_data import DataReport, QuotedListing, ReportData
+from pricelm.evaluation.report_data import DataReport, QuotedListing, ReportChapter, ReportData
 from pricelm.evaluation.report_sections import section
 from pricelm.evaluation.strips import effect_strip, price_strip
 from pricelm.evaluation.tables import Column, data_table
@@ -38,12 +38,19 @@ def chapters_section(data: ReportData) -> Markup | None:
             element("pre", f"$ {chapter.command}"),
             [element("p", line, class_="told") for line in chapter.said],
             element("p", element("a", "The whole page", href=chapter.page)) if chapter.page else None,
-            element("div", chapter.figures, class_="figures") if chapter.figures else None,
+            element("div", chapter.figures, class_="figures") if chapter.figures else _told_table(chapter),
         ]
     lead = (
         "What follows from prices and sales: each command can be run as it stands, or on files of your own."
     )
     return section("chapters", "What the shop does with it", lead, element("div", parts, class_="story"))
+
+
+def _told_table(chapter: ReportChapter) -> Markup | None:
+    if not chapter.table:
+        return None
+    head, *lines = chapter.table
+    return data_table(chapter.title, [Column(name) for name in head], lines)
 
 
 def data_section(data: DataReport | None) -> Markup | None:

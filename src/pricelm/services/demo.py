@@ -234,7 +234,12 @@ def _train(
     chapters = tell_story(shop, out, model=_bundle(out), seed=request.seed, progress=progress)
     told = [
         ReportChapter(
-            one.title, one.command, one.said, one.figures, f"{FOLDER}/{one.page}" if one.page else ""
+            title=one.title,
+            command=one.command,
+            said=one.said,
+            figures=one.figures,
+            page=f"{FOLDER}/{one.page}" if one.page else "",
+            table=one.table,
         )
         for one in chapters
     ]

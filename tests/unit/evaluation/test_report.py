@@ -13,10 +13,12 @@ import pytest
 
 from pricelm.core.nouns import Comparable, PriceEstimate, PriceInterval, Quote, WordEffect
 from pricelm.evaluation.evaluator import evaluate
+from pricelm.evaluation.markup import element
 from pricelm.evaluation.report import (
     DataReport,
     LearningPoint,
     QuotedListing,
+    ReportChapter,
     ReportData,
     render_report,
     write_report,
@@ -72,6 +74,12 @@ def full(text: str) -> ReportData:
         learning=[*learning, LearningPoint(100, held_out_loss=0.4), LearningPoint(199, held_out_loss=0.3)],
         quotes=[QuotedListing(text, quote, text)],
         data=data,
+        chapters=[
+            ReportChapter(text, text, [text], table=[["head", text], ["cell", text]]),
+            ReportChapter(
+                "Told in a chart", text, [text], [element("b", "the chart")], table=[["not shown"]]
+            ),
+        ],
         settings={text: text},
         versions={text: text},
     )
@@ -163,6 +171,11 @@ def test_light_dark_print_and_phone_are_styled(page_text: str) -> None:
 def test_every_number_of_a_quote_is_there(page_text: str) -> None:
     for text in ("$12.50", "$8.00 to $20.00", "−$2.00", "+$3.00", "$11.50", "0.90", "For review"):
         assert text in page_text
+
+
+def test_a_chapter_without_a_chart_shows_its_table(page_text: str) -> None:
+    assert 'data-label="head">cell' in page_text or ">cell</th>" in page_text
+    assert "the chart" in page_text and "not shown" not in page_text
 
 
 def test_a_listing_that_cannot_be_priced_has_a_card() -> None:

@@ -61,7 +61,7 @@ async def _demo(visitor: Visitor) -> None:
     done = await visitor.act(Role.analyst, lambda caller: fill_with_demo(visitor.store_url, caller.name))
     busy.dismiss()
     if done is not None:
-        ui.navigate.to(visitor.root + "/")
+        ui.navigate.to("/")
 
 
 async def _file(visitor: Visitor, event: events.UploadEventArguments) -> None:
@@ -87,4 +87,4 @@ async def _database(visitor: Visitor, address: str, query: str) -> None:
 
 def _made(visitor: Visitor, batch: int | None) -> None:
     if batch is not None:
-        ui.navigate.to(f"{visitor.root}/?plan={batch}")
+        ui.navigate.to(f"/?plan={batch}")

@@ -118,4 +118,4 @@ def _shine(light: str) -> None:
 
 async def _leave(visitor: Visitor) -> None:
     await asyncio.to_thread(visitor.parts.sessions.end, visitor.visit.session)
-    ui.navigate.to(f"{visitor.root}/login")
+    ui.navigate.to("/login")

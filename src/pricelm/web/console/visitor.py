@@ -86,7 +86,8 @@ class Visitor:
         try:
             visit = await asyncio.to_thread(self.parts.sessions.look_up, self.visit.session)
             if visit is None:
-                ui.navigate.to(f"{self.root}/login")
+                self.parts.sessions.forget(self.visit.session)
+                ui.navigate.to("/login")
                 return None
             if visit.caller.role < role:
                 self._log_refusal(visit.caller, "role")
