@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from pricelm.cli.options import JsonOption
+from pricelm.cli.options import (
+    ConfigOption,
+    HostOption,
+    JsonOption,
+    PortOption,
+    ServedStoreOption,
+    WorkersOption,
+)
 
 if TYPE_CHECKING:
     from pricelm.services.service_settings import Configuration
 
 config = typer.Typer(no_args_is_help=True, help="Show the settings, and check them before a start.")
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE.toml", help="File of settings.", show_default="what PRICELM_CONFIG names"
-    ),
-]
-HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
-PortOption = Annotated[
-    int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
-]
-WorkersOption = Annotated[int | None, typer.Option(help="Processes.", show_default="1")]
-ServedStoreOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL", help="Database of keys and model versions.", show_default="sqlite:///pricelm.db"
-    ),
-]
 
 
 @config.command()

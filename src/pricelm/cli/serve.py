@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricelm.cli.config import ConfigOption, HostOption, PortOption, ServedStoreOption, WorkersOption
+from pricelm.cli.options import ConfigOption, HostOption, PortOption, ServedStoreOption, WorkersOption
 
 if TYPE_CHECKING:
     from pricelm.services.service_settings import ServiceSettings
