@@ -153,9 +153,12 @@ def optimize(
         print_json(result.to_dict())
     else:
         from pricelm.cli.console import stdout_console
-        from pricelm.cli.plan_view import plan_view
+        from pricelm.cli.plan_view import following_line, plan_view
 
-        stdout_console().print(plan_view(result, _named_store(store)))
+        stdout_console().print(plan_view(result))
+        following = following_line(result, _named_store(store))
+        if following is not None:
+            stdout_console().print(following, soft_wrap=True)
     if result.plan.status == "infeasible":
         raise typer.Exit(ExitCode.RULES)
 

@@ -18,16 +18,8 @@ if TYPE_CHECKING:
 _MOST_LINES = 10
 
 
-def plan_view(result: OptimizeResult, store: str | None = None) -> RenderableType:
-    """Draw a plan, or why there is none.
-
-    Parameters
-    ----------
-    result : OptimizeResult
-        The plan.
-    store : str, optional
-        The store that the next command has to name; without it, the one that is set.
-    """
+def plan_view(result: OptimizeResult) -> RenderableType:
+    """Draw a plan, or why there is none."""
     plan = result.plan
     if plan.status == "infeasible":
         return Text.assemble(("Infeasible: ", "bold red"), plan.solution.reason, ". Nothing was written.")
@@ -45,9 +37,23 @@ def plan_view(result: OptimizeResult, store: str | None = None) -> RenderableTyp
         "page": result.report,
         "rejected": result.rejected,
     }
+    return Group(*parts, Text(""), places_view(places))
+
+
+def following_line(result: OptimizeResult, store: str | None) -> Text | None:
+    """Return the line with the next command, where there is one; it has to be printed without breaks.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+        The plan.
+    store : str or None
+        The store that the command has to name; without it, the one that is set.
+    """
+    if result.batch is None:
+        return None
     command = ["pricelm", "batch", "show", str(result.batch), *(["--store", store] if store else [])]
-    following = [] if result.batch is None else [shlex.join(command)]
-    return Group(*parts, Text(""), places_view(places, following))
+    return Text.assemble(("next    ", "dim"), (shlex.join(command), "cyan"))
 
 
 def _headline(result: OptimizeResult) -> Text:

@@ -65,9 +65,10 @@ def test_from_a_plan_to_prices_and_back(shop: Path) -> None:
 
 
 def test_the_next_command_names_the_store_where_it_has_to(shop: Path) -> None:
-    other = f"sqlite:///{shop / 'a shop.db'}"
+    (shop / ("deep" * 20)).mkdir()
+    other = f"sqlite:///{shop / ('deep' * 20) / 'a shop.db'}"
     said = run("optimize", "products.csv", "-o", "plan.csv", "--store", other).stdout
-    command = shlex.split(re.search("pricelm batch show .*", said.replace("\n", ""))[0])  # type: ignore[index]
+    command = shlex.split(re.search("pricelm batch show .*", said)[0])  # type: ignore[index]
     assert "12 open" in run(*command[1:]).stdout
     here = run(
         "optimize", "products.csv", "-o", "plan.csv", "--store", f"sqlite:///{shop / 'shop.db'}"
