@@ -30,8 +30,8 @@ from pricelm.knowledge.rule_files import RuleBook
 PRICES = 21
 GAP_BAR = "<= 0.0001"
 BLOCK = 20_000
-# what the command line takes where it is not told otherwise
-CAREFUL = Risk("cvar", level=0.05, confidence=0.95)
+# what every plan takes where it is not told otherwise
+CAREFUL = Risk()
 
 
 def assortment(n: int, seed: int, scale: int) -> PricingProblem:

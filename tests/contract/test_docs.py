@@ -106,8 +106,8 @@ def test_every_exit_code_is_documented() -> None:
     assert shown == {code.value: meaning for code, meaning in MEANINGS.items()}
 
 
-@pytest.mark.parametrize("words", documented_commands())
-def test_every_command_line_shown_is_understood(words: list[str]) -> None:
+def understood(words: list[str]) -> None:
+    """Hold that a command line names a command with its options and all that it needs."""
     name, *arguments = words or ["--help"]
     if name in ("--help", "--version"):
         return
@@ -120,6 +120,29 @@ def test_every_command_line_shown_is_understood(words: list[str]) -> None:
     assert rest == []
     required = [p.name for p in command.params if p.required]
     assert [parameter for parameter in required if options.get(parameter) is None] == []
+
+
+def commands_in_the_text(page: Path) -> list[list[str]]:
+    """Return the ``pricelm ...`` commands of a page that stand in its tables and sentences."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    found = [shlex.split(one)[1:] for one in re.findall(r"`(pricelm [^`]+)`", text)]
+    return [words for words in found if not set(words) & {"...", "\u2026"}]
+
+
+def for_those_on_call() -> list[Any]:
+    pages = [ROOT / "docs" / name for name in ("operations.md", "upgrading.md", "runbook.md")]
+    cases = [(page, words) for page in pages for words in commands_in_the_text(page)]
+    return [pytest.param(words, id=f"{page.name}: {' '.join(words)}") for page, words in cases]
+
+
+@pytest.mark.parametrize("words", documented_commands())
+def test_every_command_line_shown_is_understood(words: list[str]) -> None:
+    understood(words)
+
+
+@pytest.mark.parametrize("words", for_those_on_call())
+def test_every_command_for_those_on_call_exists(words: list[str]) -> None:
+    understood(words)
 
 
 def test_the_readmes_show_commands_and_python() -> None:

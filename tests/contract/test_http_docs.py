@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pricelm.services.service_settings import ServiceSettings, read_settings
 from pricelm.web.api.app import describe
+from pricelm.web.api.logs import FIELDS
 from pricelm.web.api.metrics import Metrics
 from pricelm.web.api.problems import KINDS
 
@@ -33,6 +34,16 @@ def test_every_kind_of_problem_is_documented() -> None:
         kind: int(status) for kind, status in re.findall(r"^\| `([\w-]+)` \| (\d{3}) \|", TEXT, re.MULTILINE)
     }
     assert shown == {kind: status for kind, (status, _) in KINDS.items()}
+
+
+def test_every_field_of_the_log_is_documented() -> None:
+    table = TEXT.partition("| field | what |")[2].partition("\n\n")[0]
+    shown = {
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`(\w+)`", line.split("|")[1] if line else "")
+    }
+    assert shown == {"time", "level", "event", *FIELDS}
 
 
 def test_every_metric_is_documented() -> None:

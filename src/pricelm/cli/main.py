@@ -13,6 +13,7 @@ from pricelm.cli.backbones import backbones
 from pricelm.cli.batch import batch_commands
 from pricelm.cli.compare import compare
 from pricelm.cli.compete import compete
+from pricelm.cli.config import config
 from pricelm.cli.demand import demand
 from pricelm.cli.demo import demo
 from pricelm.cli.doctor import doctor
@@ -78,6 +79,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(users, name="users")
 app.add_typer(models, name="models")
+app.add_typer(config, name="config")
 app.add_typer(simulate, name="simulate")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,11 +69,19 @@ def optimize(
     objective: Annotated[
         str, typer.Option(help="margin, revenue, units, or weights such as margin=0.8,revenue=0.2.")
     ] = "margin",
-    risk: Annotated[RiskName, typer.Option(help="How uncertain demand is judged.")] = RiskName.cvar,
-    risk_level: Annotated[float, typer.Option(help="Share of bad cases for quantile and cvar.")] = 0.05,
+    risk: Annotated[
+        RiskName | None, typer.Option(help="How uncertain demand is judged.", show_default="cvar")
+    ] = None,
+    risk_level: Annotated[
+        float | None, typer.Option(help="Share of bad cases for quantile and cvar.", show_default="0.05")
+    ] = None,
     confidence: Annotated[
-        float, typer.Option(help="Probability with which a new price has to earn more than the current one.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            help="Probability with which a new price has to earn more than the current one.",
+            show_default="0.95",
+        ),
+    ] = None,
     prices: Annotated[int, typer.Option(help="Prices to look at for each product.")] = 21,
     span: Annotated[float, typer.Option(help="How far from the current price to look, as a share.")] = 0.3,
     explore: Annotated[
@@ -110,9 +118,15 @@ def optimize(
     from pricelm.decisions.optimization.solve import SolverConfig
     from pricelm.services.optimizing import OptimizeRequest, optimize_prices
 
+    # what is not given is left to Risk, whose defaults hold for every way to a plan
+    judged: dict[str, Any] = {
+        "measure": risk.value if risk else None,
+        "level": risk_level,
+        "confidence": confidence,
+    }
     plan = PlanConfig(
         Objective.parse(objective),
-        Risk(risk.value, risk_level, confidence),
+        Risk(**{name: value for name, value in judged.items() if value is not None}),
         GridConfig(prices, span, explore),
         near_best,
         seed,
@@ -139,8 +153,19 @@ def optimize(
         print_json(result.to_dict())
     else:
         from pricelm.cli.console import stdout_console
-        from pricelm.cli.plan_view import plan_view
+        from pricelm.cli.plan_view import following_line, plan_view
 
         stdout_console().print(plan_view(result))
+        following = following_line(result, _named_store(store))
+        if following is not None:
+            stdout_console().print(following, soft_wrap=True)
     if result.plan.status == "infeasible":
         raise typer.Exit(ExitCode.RULES)
+
+
+def _named_store(store: str | None) -> str | None:
+    """Return the store that later commands have to name too, without its password; None if it is set."""
+    from pricelm.services.secret_values import masked_address
+    from pricelm.services.service_settings import read_settings
+
+    return None if store is None or store == read_settings().store else masked_address(store)

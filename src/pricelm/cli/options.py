@@ -152,6 +152,23 @@ BackboneOption = Annotated[
 ListingIdOption = Annotated[
     str | None, typer.Option("--id", metavar="COLUMN", help="Column of the identifiers.")
 ]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE.toml", help="File of settings.", show_default="what PRICELM_CONFIG names"
+    ),
+]
+HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+PortOption = Annotated[
+    int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
+]
+WorkersOption = Annotated[int | None, typer.Option(help="Processes.", show_default="1")]
+ServedStoreOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Database of keys and model versions.", show_default="sqlite:///pricelm.db"
+    ),
+]
 
 
 def column_roles(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -36,8 +37,23 @@ def plan_view(result: OptimizeResult) -> RenderableType:
         "page": result.report,
         "rejected": result.rejected,
     }
-    following = [] if result.batch is None else [f"pricelm batch show {result.batch}"]
-    return Group(*parts, Text(""), places_view(places, following))
+    return Group(*parts, Text(""), places_view(places))
+
+
+def following_line(result: OptimizeResult, store: str | None) -> Text | None:
+    """Return the line with the next command, where there is one; it has to be printed without breaks.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+        The plan.
+    store : str or None
+        The store that the command has to name; without it, the one that is set.
+    """
+    if result.batch is None:
+        return None
+    command = ["pricelm", "batch", "show", str(result.batch), *(["--store", store] if store else [])]
+    return Text.assemble(("next    ", "dim"), (shlex.join(command), "cyan"))
 
 
 def _headline(result: OptimizeResult) -> Text:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pricelm.cli.options import ConfigOption, HostOption, PortOption, ServedStoreOption, WorkersOption
+
 if TYPE_CHECKING:
     from pricelm.services.service_settings import ServiceSettings
 
@@ -22,30 +24,25 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0 takes a free one.", show_default="8000")
-    ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Database of keys and model versions.", show_default="sqlite:///pricelm.db"
-        ),
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="1")] = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    store: ServedStoreOption = None,
+    workers: WorkersOption = None,
+    config: ConfigOption = None,
     demo: Annotated[
         bool,
         typer.Option("--demo", help="Open the console on an embedded shop, in the folder demo-console."),
     ] = False,
 ) -> None:
-    """Serve prices over HTTP, and the console, until Ctrl-C or SIGTERM. More settings: PRICELM_... ."""
-    from pricelm.services.service_settings import read_settings
+    """Serve prices over HTTP, and the console, until Ctrl-C or SIGTERM. All settings: 'pricelm config'."""
+    from pricelm.services.service_settings import read_configuration
     from pricelm.web.server import serve as run
 
-    settings = read_settings(host=host, port=port, store=store, workers=workers)
+    read = read_configuration(config, host=host, port=port, store=store, workers=workers)
+    settings = read.settings
     if demo:
         settings, model = _demo(settings, model)
-    run(settings, model)
+    run(settings, model, read.layers.warnings)
 
 
 def _demo(settings: ServiceSettings, model: Path | None) -> tuple[ServiceSettings, Path]:

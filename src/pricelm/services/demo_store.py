@@ -10,8 +10,6 @@ from pathlib import Path
 from pricelm.catalog.shop_sales import shop_sales
 from pricelm.catalog.shops import load_shop
 from pricelm.core.protocols import Progress, Silence
-from pricelm.decisions.optimization.build import PlanConfig
-from pricelm.decisions.optimization.objective import Risk
 from pricelm.services.console_users import LEAST_PASSWORD, add_console_user, list_console_users
 from pricelm.services.demand import DemandRequest, estimate_demand
 from pricelm.services.market_memory import LoadRequest, load_market
@@ -27,7 +25,6 @@ PASSWORD = "pricelm-demo"  # noqa: S105  # everybody may know it
 USERS = {"vera": "viewer", "ana": "analyst", "ben": "approver", "eva": "approver", "max": "admin"}
 """Who can log in to the demo, which only this machine can reach; all with the same password."""
 assert len(PASSWORD) >= LEAST_PASSWORD
-_CAREFUL = Risk("cvar", level=0.05, confidence=0.95)
 _NOTE = "the embedded shop; its sales and costs are made up"
 _RULES = """version: 1
 rules:
@@ -121,7 +118,7 @@ def fill_with_demo(store_url: str, actor: str) -> int:
         load_market(store_url, LoadRequest("sales", sales, folder=folder))
         table = read_products(products, demand=demand, today=date.fromisoformat(sold.next_week))
     put_rules_in_force(store_url, _RULES, actor, _NOTE)
-    inputs = PlanInputs(table.facts, _RULES, None, PlanConfig(risk=_CAREFUL))
+    inputs = PlanInputs(table.facts, _RULES)
     batch = record_plan(store_url, PlanRecord(inputs, make_plan(inputs), actor, note=_NOTE))
     odd = sold.products.head(3)
     listings = [

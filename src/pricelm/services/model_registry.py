@@ -253,6 +253,8 @@ class ModelRegistry:
         ------
         ConfigError
             If there is neither a bundle nor an active version.
+        BundleError
+            If the one to serve cannot be loaded.
         """
         active = next((one for one in self.versions() if one.state == "active"), None)
         if bundle is not None:
@@ -261,6 +263,8 @@ class ModelRegistry:
                 return self.promote(version.version, actor)
         if active is None:
             raise ConfigError("expected a model to serve, and the store has no active one: name its folder")
+        # here it is told in one message; a worker that cannot start has only its traceback
+        self._check_unchanged(active)
         return active
 
     def _check_unchanged(self, version: VersionRecord) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the service: from the command line, or from ``PRICELM_...`` in the environment."""
+"""Settings of the service: from the command line, ``PRICELM_...`` in the environment, or a file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from pricelm.core.errors import ConfigError
+from pricelm.services.secret_values import MAY_HOLD_SECRET, shown_value
+from pricelm.services.settings_sources import PREFIX, Layers, Origin, checked, read_layers
 from pricelm.serving.batching import BatchLimits
 from pricelm.serving.options import ServingOptions, available_cores
 
@@ -61,15 +62,13 @@ class ServiceSettings(BaseSettings):
     9000
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="PRICELM_", extra="forbid", frozen=True, protected_namespaces=()
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, protected_namespaces=())
 
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, le=256, description="processes, each with a copy of the model")
-    store: str = Field(
-        DEFAULT_STORE, min_length=1, description="database of prices, decisions, models and keys"
+    store: Annotated[str, MAY_HOLD_SECRET] = Field(
+        DEFAULT_STORE, min_length=1, repr=False, description="database of prices, decisions, models and keys"
     )
     model_name: str = Field(
         "price", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="name of the model in the paths below /v2"
@@ -106,9 +105,10 @@ class ServiceSettings(BaseSettings):
     console: Literal["auto", "on", "off"] = Field(
         "auto", description="browser console; auto serves it where the store has users"
     )
-    price_target: str | None = Field(
+    price_target: Annotated[str | None, MAY_HOLD_SECRET] = Field(
         None,
         min_length=1,
+        repr=False,
         description="where the console hands prices over: a folder, a webhook, or a database table",
     )
     log_format: Literal["auto", "json", "text"] = Field(
@@ -183,6 +183,17 @@ class ServiceSettings(BaseSettings):
             self.public_url.rstrip("/"),
         )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `read_configuration` has gathered, and look nowhere else."""
+        return (init_settings,)
+
     @property
     def batch_limits(self) -> BatchLimits:
         """The limits of dynamic batching."""
@@ -240,32 +251,87 @@ def is_safe_address(address: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(host))
 
 
-def read_settings(**given: object) -> ServiceSettings:
-    """Read the settings; what is given goes before the environment.
+@dataclass(frozen=True)
+class Configuration:
+    """Settings with whence each came.
 
     Parameters
     ----------
+    settings : ServiceSettings
+        Checked settings.
+    layers : Layers
+        What was given where.
+    """
+
+    settings: ServiceSettings
+    layers: Layers
+
+    def shown(self) -> list[ShownSetting]:
+        """Return every setting as it may be shown."""
+        whence = self.layers.origins
+        return [
+            ShownSetting(
+                name,
+                _plain(shown_value(field, getattr(self.settings, name))),
+                whence.get(name, Origin("default")),
+            )
+            for name, field in ServiceSettings.model_fields.items()
+        ]
+
+
+@dataclass(frozen=True)
+class ShownSetting:
+    """A setting for people: secrets are masked."""
+
+    name: str
+    value: Any
+    origin: Origin
+
+
+def read_configuration(config: Path | None = None, **given: object) -> Configuration:
+    """Read the settings, and whence each came: option, environment, file, default, in this order.
+
+    Parameters
+    ----------
+    config : pathlib.Path, optional
+        TOML file; by default the one that ``PRICELM_CONFIG`` names, if any.
     **given
-        Settings by name; None counts as not given.
+        Options by name; None counts as not given.
 
     Returns
     -------
-    ServiceSettings
+    Configuration
         Checked settings.
 
     Raises
     ------
     ConfigError
-        If a value is wrong; the message names the setting and never shows the store's password.
+        If a value is wrong; the message says where it stands and never shows a secret.
+
+    Examples
+    --------
+    >>> read_configuration(port=9000).layers.origins["port"]
+    Origin(source='option', place='--port')
     """
-    try:
-        return ServiceSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        problems = [
-            ": ".join(part for part in (".".join(map(str, one["loc"])), one["msg"]) if part)
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigError(
-            f"a setting of the service is wrong: {'; '.join(problems)}. "
-            "Give it as an option, or as PRICELM_<NAME> in the environment"
-        ) from None
+    layers = read_layers(ServiceSettings, given, config)
+    return Configuration(checked(ServiceSettings, layers), layers)
+
+
+def read_settings(**given: object) -> ServiceSettings:
+    """Read the settings; see `read_configuration` for what is read and raised.
+
+    Parameters
+    ----------
+    **given
+        Options by name; None counts as not given.
+
+    Returns
+    -------
+    ServiceSettings
+        Checked settings.
+    """
+    return read_configuration(**given).settings  # type: ignore[arg-type]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

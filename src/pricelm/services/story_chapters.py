@@ -14,8 +14,6 @@ from pricelm.core.protocols import Progress
 from pricelm.decisions.demand.page import demand_figures
 from pricelm.decisions.inventory.page import stock_figures
 from pricelm.decisions.markdown.page import markdown_figures
-from pricelm.decisions.optimization.build import PlanConfig
-from pricelm.decisions.optimization.objective import Risk
 from pricelm.decisions.optimization.page import plan_figures
 from pricelm.decisions.promotion import CalendarLimits
 from pricelm.decisions.promotion.page import calendar_figure
@@ -29,7 +27,6 @@ from pricelm.services.rules import check_rules
 from pricelm.services.stocking import StockRequest, plan_orders
 
 # what the command line takes where it is not told otherwise
-_CAREFUL = Risk("cvar", level=0.05, confidence=0.95)
 _SHOWN = 4
 _SELL_THROUGH = 0.9
 _BUDGET_SHARE = 0.03
@@ -165,7 +162,6 @@ def optimize_chapter(scene: Scene, progress: Progress) -> Chapter:
         rules=scene.file("rules.yaml"),
         demand=scene.file("demand.csv"),
         today=date.fromisoformat(today),
-        plan=PlanConfig(risk=_CAREFUL),
     )
     result = optimize_prices(request, progress)
     made = result.plan.recommendations

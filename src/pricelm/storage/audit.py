@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, String, Text, select
+from sqlalchemy import Integer, String, Text, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pricelm.core.errors import StoreError
 from pricelm.storage.base import Base, UtcTime, canonical_json, utc_now
 
+_LOG = logging.getLogger("pricelm.audit")
 GENESIS = "0" * 64
 _PAGE = 5_000
 
@@ -95,6 +97,9 @@ def write_audit(session: Session, actor: str, action: str, subject: str, details
     session.add(row)
     anchor.entries, anchor.sha256 = row.entry, row.sha256
     session.flush()
+    # told only once it is kept; the details, which may hold what people wrote, stay in the store
+    told = {"caller": row.actor, "action": action, "subject": row.subject, "entry": row.entry}
+    event.listen(session, "after_commit", lambda _: _LOG.info("audit", extra=told), once=True)
     return row.entry
 
 

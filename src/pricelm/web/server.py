@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ _BACKLOG = 2048
 _WORKER_STARTS_WITHIN_SECONDS = 60
 
 
-def serve(settings: ServiceSettings, bundle: Path | None) -> None:
+def serve(settings: ServiceSettings, bundle: Path | None, warnings: Sequence[str] = ()) -> None:
     """Serve until the process is told to stop (SIGTERM or Ctrl-C).
 
     Running requests are finished first; new connections are no longer taken.
@@ -35,6 +36,8 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
         What is set.
     bundle : pathlib.Path, optional
         The model to serve; without it, the active one of the store.
+    warnings : sequence of str
+        What the log should say about the settings.
 
     Raises
     ------
@@ -55,6 +58,8 @@ def serve(settings: ServiceSettings, bundle: Path | None) -> None:
 
         os.environ[FOLDER_VARIABLE] = shared
     metrics = _logs_with_metrics(settings)
+    for reason in warnings:
+        _LOG.warning("setting", extra={"reason": reason})
     version = prepare_service(settings, bundle)
     if bundle is not None and version is not None and version.bundle != bundle.resolve():
         _LOG.warning(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from pricelm.cli.main import app
+from pricelm.services.first_plan import plan_from_source
+from pricelm.services.optimizing import OptimizeRequest
 from tests.store_samples import write_products
 
 
@@ -57,6 +62,32 @@ def test_from_a_plan_to_prices_and_back(shop: Path) -> None:
     end = json.loads(run("audit", "verify", "--json").stdout)["end"]
     run("audit", "verify", "--known-end", end)
     assert "rollback" in run("audit", "show", "--subject", "batch 1").stdout
+
+
+def test_the_next_command_names_the_store_where_it_has_to(shop: Path) -> None:
+    (shop / ("deep" * 20)).mkdir()
+    other = f"sqlite:///{shop / ('deep' * 20) / 'a shop.db'}"
+    said = run("optimize", "products.csv", "-o", "plan.csv", "--store", other).stdout
+    command = shlex.split(re.search("pricelm batch show .*", said)[0])  # type: ignore[index]
+    assert "12 open" in run(*command[1:]).stdout
+    here = run(
+        "optimize", "products.csv", "-o", "plan.csv", "--store", f"sqlite:///{shop / 'shop.db'}"
+    ).stdout
+    assert "--store" not in here
+
+
+def test_the_careful_risk_is_the_default_of_every_way_to_a_plan(shop: Path) -> None:
+    run("optimize", "products.csv", "-o", "plan.csv", "--store", f"sqlite:///{shop / 'shop.db'}")
+    plan_from_source(f"sqlite:///{shop / 'shop.db'}", shop / "products.csv", "ann")
+    asked, uploaded = (json.loads(run("replay", n, "--batch", "--json").stdout) for n in (1, 2))
+    careful = {"measure": "cvar", "level": 0.05, "confidence": 0.95, "n_draws": 200}
+    assert asked["facts"]["plan"]["risk"] == uploaded["facts"]["plan"]["risk"] == careful
+    assert vars(OptimizeRequest("a", Path("b")).plan.risk) == careful
+    shown = {one.name: one.show_default for one in typer.main.get_command(app).commands["optimize"].params}  # type: ignore[attr-defined]
+    told = {"measure": shown["risk"], "level": shown["risk_level"], "confidence": shown["confidence"]}
+    assert {name: str(value) for name, value in careful.items() if name in told} == told
+    changed = run("optimize", "products.csv", "-o", "mean.csv", "--risk", "mean", "--confidence", 0, "--json")
+    assert len(json.loads(changed.stdout)["recommendations"]) == 12
 
 
 def test_backup_restore_export_and_load(shop: Path) -> None:

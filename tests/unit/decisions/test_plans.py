@@ -21,7 +21,9 @@ from pricelm.decisions.optimization.solve import SolverConfig
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.rule_files import RuleBook, parse_rules
 
-FINE = PlanConfig(grid=GridConfig(401, 0.6), near_best=0.0)
+# the closed forms know one demand curve
+EXPECTED = Risk("mean", confidence=0)
+FINE = PlanConfig(risk=EXPECTED, grid=GridConfig(401, 0.6), near_best=0.0)
 
 
 def table(n: int = 6, **changes: Any) -> pd.DataFrame:
@@ -40,7 +42,9 @@ def table(n: int = 6, **changes: Any) -> pd.DataFrame:
     return frame.assign(**changes)
 
 
-def plan(frame: pd.DataFrame, rules: str = "", config: PlanConfig = PlanConfig(), **more: Any) -> PricePlan:
+def plan(
+    frame: pd.DataFrame, rules: str = "", config: PlanConfig = PlanConfig(risk=EXPECTED), **more: Any
+) -> PricePlan:
     book = parse_rules(f"version: 1\nrules:\n{rules}") if rules else RuleBook()
     facts = ProductFacts(frame, date(2026, 11, 23), "EUR")
     demand = DemandTable.from_frame(frame)
@@ -62,21 +66,21 @@ def test_no_price_lies_outside_what_demand_is_known_for_unless_it_says_test_firs
     frame = frame.assign(price_low=frame["price"] * 0.95, price_high=frame["price"] * 1.04)
     for one, high in zip(plan(frame).recommendations, frame["price_high"], strict=True):
         assert one.proposed_price <= high + 1e-9 and one.price_high <= high + 1e-9
-    beyond = plan(frame, config=PlanConfig(grid=GridConfig(explore=0.1))).recommendations
+    beyond = plan(frame, config=PlanConfig(risk=EXPECTED, grid=GridConfig(explore=0.1))).recommendations
     assert {one.action for one in beyond} == {"test first"}
     assert all("test first" in one.rationale for one in beyond)
 
 
 def test_a_current_price_that_is_good_enough_is_held() -> None:
     frame = table(own_price_elasticity=-2.0).assign(unit_cost=lambda one: one["price"] / 2 * 1.03)
-    held = plan(frame, config=PlanConfig(near_best=0.01)).recommendations
+    held = plan(frame, config=PlanConfig(risk=EXPECTED, near_best=0.01)).recommendations
     assert {one.action for one in held} == {"hold"}
     assert all(one.price_low <= one.current_price <= one.price_high for one in held)
     assert {one.action for one in plan(frame, config=FINE).recommendations} == {"raise"}
 
 
 def test_every_price_of_an_interval_is_nearly_the_best() -> None:
-    made = plan(table(), config=PlanConfig(grid=GridConfig(101), near_best=0.01))
+    made = plan(table(), config=PlanConfig(risk=EXPECTED, grid=GridConfig(101), near_best=0.01))
     value, grid = made.assortment.problem.value, made.assortment.grid
     for row, one in enumerate(made.recommendations):
         within = (grid.prices[row] >= one.price_low) & (grid.prices[row] <= one.price_high)
@@ -138,7 +142,7 @@ def test_soft_rules_give_way_at_their_price() -> None:
 def test_cross_effects_are_priced_together() -> None:
     frame = table(2, own_price_elasticity=-2.0)
     cross = {("p0", "p1"): 0.8, ("p1", "p0"): 0.8}
-    config = PlanConfig(grid=GridConfig(41, 0.5), near_best=0.0)
+    config = PlanConfig(risk=EXPECTED, grid=GridConfig(41, 0.5), near_best=0.0)
     alone, together = plan(frame, config=config), plan(frame, config=config, cross=cross)
     for one, other in zip(alone.recommendations, together.recommendations, strict=True):
         assert other.proposed_price > one.proposed_price, "substitutes of one owner are priced higher"
@@ -156,7 +160,7 @@ def test_cross_effects_are_priced_together() -> None:
 
 def test_risk_makes_choices_careful() -> None:
     frame = table(elasticity_se=1.2)
-    mean = plan(frame, config=PlanConfig(near_best=0.0))
+    mean = plan(frame, config=PlanConfig(risk=EXPECTED, near_best=0.0))
     careful = plan(frame, config=PlanConfig(risk=Risk("cvar", 0.1, 0.95), near_best=0.0))
     moves = [
         np.abs([one.proposed_price / one.current_price - 1 for one in made.recommendations]).sum()
@@ -176,7 +180,7 @@ def test_risk_measures_against_plain_arithmetic() -> None:
 
 
 def test_the_frontier_trades_margin_for_revenue() -> None:
-    made = plan(table(), config=PlanConfig(grid=GridConfig(41, 0.5)))
+    made = plan(table(), config=PlanConfig(risk=EXPECTED, grid=GridConfig(41, 0.5)))
     points = efficient_frontier(made.assortment, against="revenue", points=7, solver=SolverConfig(1e-8))
     margins, revenues = [one.margin for one in points], [one.revenue for one in points]
     assert len(points) > 2
@@ -248,6 +252,6 @@ def test_a_demand_without_draws_cannot_mind_risk() -> None:
             return np.ones_like(prices)
 
     facts = ProductFacts(table())
-    assert assemble(facts, RuleBook(), Flat()).units.shape == (6, 21)
+    assert assemble(facts, RuleBook(), Flat(), PlanConfig(risk=EXPECTED)).units.shape == (6, 21)
     with pytest.raises(ConfigError, match="draws"):
-        assemble(facts, RuleBook(), Flat(), PlanConfig(risk=Risk("cvar")))
+        assemble(facts, RuleBook(), Flat())

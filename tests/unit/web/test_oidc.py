@@ -493,9 +493,9 @@ GIVEN: dict[str, Any] = {
         ({"oidc_issuer": "https://user:pw@id.example"}, "https"),
         ({"oidc_issuer": "https://id.example?x=1"}, "https"),
         ({"public_url": "ftp://prices.example"}, "https"),
-        ({"oidc_roles": {"it": "owner"}}, "oidc_roles"),
-        ({"oidc_roles": {}}, "oidc_roles"),
-        ({"oidc_scopes": "profile"}, "oidc_scopes"),
+        ({"oidc_roles": {"it": "owner"}}, "oidc.roles"),
+        ({"oidc_roles": {}}, "oidc.roles"),
+        ({"oidc_scopes": "profile"}, "oidc.scopes"),
     ],
 )
 def test_half_a_log_in_service_is_refused_and_the_secret_never_shown(changed: Claims, said: str) -> None:

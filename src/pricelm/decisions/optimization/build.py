@@ -204,7 +204,8 @@ def _judged(
         return config.objective.value(grid.prices, units, costs), sure
     if not isinstance(demand, UncertainDemand):
         raise ConfigError(
-            "expected a demand with draws for a choice that minds risk, got one without; use mean"
+            "expected a demand with draws for a choice that minds risk, got one without; use "
+            "Risk('mean', confidence=0)"
         )
     n, m = grid.prices.shape
     value = np.empty((n, m))

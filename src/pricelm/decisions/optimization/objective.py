@@ -96,22 +96,22 @@ class Risk:
 
     Parameters
     ----------
-    measure : {"mean", "quantile", "cvar"}
+    measure : {"cvar", "quantile", "mean"}
         ``mean`` takes expected units; ``quantile`` the lower quantile at ``level``; ``cvar`` the mean of what
         lies below that quantile. Each product is judged by itself: the sum of their bad cases is worse than
         the bad case of the sum, so the outcome is on the careful side.
-    level : float, default 0.1
+    level : float, default 0.05
         Share of bad cases.
-    confidence : float, default 0
+    confidence : float, default 0.95
         Probability, over the draws, with which a new price has to earn more than the current one; where no
         price does, the current one is held. 0 asks for nothing.
     n_draws : int, default 200
         Demand curves drawn.
     """
 
-    measure: str = "mean"
-    level: float = 0.1
-    confidence: float = 0.0
+    measure: str = "cvar"
+    level: float = 0.05
+    confidence: float = 0.95
     n_draws: int = 200
 
     def __post_init__(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import multiprocessing
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
@@ -21,6 +23,7 @@ import pricelm
 from pricelm.core.errors import PricelmError
 from pricelm.services.bootstrap import Service, open_service
 from pricelm.services.live_models import LiveModels
+from pricelm.services.open_work import read_open_work
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.web.api import inference_routes, model_routes, operation_routes, pricing_routes
 from pricelm.web.api.gate import Gate
@@ -31,6 +34,7 @@ from pricelm.web.api.problems import ProblemError, on_http_error, on_known_error
 CONSOLE = "/console"
 """Path of the pages."""
 _LOG = logging.getLogger("pricelm.service")
+_COUNTED_EVERY_SECONDS = 5.0
 _PRICED = ("/v1/quotes", "/v1/explanations")
 # English has four letters a token, Chinese three bytes: rather too many tokens than too few
 _BYTES_OF_A_TOKEN = 3
@@ -49,6 +53,10 @@ class Pages(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        ...
+
+    def open_pages(self) -> int:
+        """Count the pages that people have open."""
         ...
 
 
@@ -102,7 +110,7 @@ def describe(settings: ServiceSettings, metrics: Metrics) -> FastAPI:
         docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
     )
-    app.state.settings, app.state.metrics = settings, metrics
+    app.state.settings, app.state.metrics, app.state.console = settings, metrics, None
     for routes in (pricing_routes, model_routes, inference_routes, operation_routes):
         app.include_router(routes.router)
     app.add_exception_handler(RequestValidationError, on_validation_error)
@@ -121,7 +129,7 @@ async def _to_console(_: Request) -> RedirectResponse:
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     settings: ServiceSettings = app.state.settings
     metrics: Metrics = app.state.metrics
-    console: Pages | None = getattr(app.state, "console", None)
+    console: Pages | None = app.state.console
     service = open_service(
         settings,
         observe_batch=_Observer(app, metrics),
@@ -136,7 +144,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         on_refusal=lambda reason: metrics.refused.labels(reason).inc(),
     )
     await service.start()
-    following = asyncio.create_task(_follow(app, service.follow))
+    following = asyncio.create_task(_follow(app, service))
     try:
         async with console.running(service) if console is not None else contextlib.nullcontext():
             yield
@@ -147,9 +155,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await service.close()
 
 
-async def _follow(app: FastAPI, follow: Any) -> None:
+async def _follow(app: FastAPI, service: Service) -> None:
     settings: ServiceSettings = app.state.settings
+    metrics: Metrics = app.state.metrics
     was_lost = False
+    counted = -math.inf
     # not the number of the parent process: it may have gone, and the number with it, before this is reached
     supervisor = multiprocessing.parent_process()
     while True:
@@ -160,14 +170,20 @@ async def _follow(app: FastAPI, follow: Any) -> None:
             signal.raise_signal(signal.SIGTERM)
             return
         try:
-            await follow()
+            await service.follow()
+            if time.monotonic() - counted >= _COUNTED_EVERY_SECONDS:
+                metrics.show_open_work(await asyncio.to_thread(read_open_work, service.store))
+                counted = time.monotonic()
+            if was_lost:
+                _LOG.info("store readable again")
             was_lost = False
         except Exception as error:
             # prices go on with what is loaded; one line is enough until the store is back
             if not was_lost:
                 _LOG.error("store not readable", extra={"reason": str(error), "error": type(error).__name__})
             was_lost = True
-        _show(app.state.models, app.state.metrics)
+        metrics.store_reachable.set(not was_lost)
+        _show(app.state.models, metrics, app.state.console)
 
 
 class _Observer:
@@ -187,12 +203,14 @@ def _shadow(metrics: Metrics) -> Any:
     return lambda version, difference: metrics.shadow.labels(str(version)).observe(difference)
 
 
-def _show(models: LiveModels, metrics: Metrics) -> None:
+def _show(models: LiveModels, metrics: Metrics, console: Pages | None) -> None:
     """Write what can be read at any time into the gauges."""
-    metrics.live.clear()
+    metrics.console_pages.set(console.open_pages() if console is not None else 0)
+    if models.is_ready:
+        metrics.show_live({(str(one.version), one.record.state) for one in models.cast.everyone()})
+        metrics.model_registered.set(models.cast.active.record.created.timestamp())
     for one in models.cast.everyone() if models.is_ready else ():
         label = str(one.version)
-        metrics.live.labels(label, one.record.state).set(1)
         cache = one.served.cache_statistics()
         metrics.cache_hits.labels(label).set(cache.hits)
         metrics.cache_misses.labels(label).set(cache.misses)

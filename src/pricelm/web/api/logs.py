@@ -14,10 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-_FIELDS = (
+FIELDS = (
     "request_id", "method", "route", "status", "seconds", "listings", "caller", "version", "reason",
-    "error", "frames", "address", "workers",
+    "error", "frames", "address", "workers", "action", "subject", "entry",
 )  # fmt: skip
+"""What a line may have beside time, level and event."""
 
 
 class JsonLines(logging.Formatter):
@@ -44,7 +45,7 @@ class PlainLines(logging.Formatter):
                 *(f"{document[name]}" for name in ("caller", "reason") if name in document),
             ]
             return f"{time}  {'  '.join(parts)}"
-        rest = "  ".join(f"{name} {document[name]}" for name in _FIELDS if name in document)
+        rest = "  ".join(f"{name} {document[name]}" for name in FIELDS if name in document)
         return f"{time}  {document['event']}  {rest}".rstrip()
 
 
@@ -97,6 +98,14 @@ def configure_logs(form: str, on_failure: Callable[[], None], stream: TextIO | N
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
+    # of what the server tells at this level one thing matters: a worker was killed, for its memory perhaps
+    supervisor = logging.getLogger("uvicorn.error")
+    supervisor.setLevel(logging.INFO)
+    supervisor.filters = [_worth_a_line]
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.getMessage().startswith("Child process")
 
 
 def code_frames(error: BaseException) -> list[str]:
@@ -119,7 +128,7 @@ def code_frames(error: BaseException) -> list[str]:
 def _document(record: logging.LogRecord) -> dict[str, Any]:
     time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     document: dict[str, Any] = {"time": time, "level": record.levelname.lower(), "event": record.getMessage()}
-    document |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+    document |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         document |= {"error": type(error).__name__, "frames": code_frames(error)}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from pricelm.services.open_work import OpenWork
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Where several workers put their numbers; it is set before the first of them starts."""
@@ -30,6 +33,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._shown: set[tuple[str, str]] = set()
         known = self._registry
         self.requests = Counter(
             "pricelm_requests", "Requests answered.", ["route", "method", "status"], registry=known
@@ -100,9 +104,44 @@ class Metrics:
             ["version", "held"],
             registry=known,
         )
+        self.store_reachable = _gauge(
+            "pricelm_store_reachable", "Whether the store could be read.", known, "livemin"
+        )
+        self.console_sessions = _gauge("pricelm_console_sessions", "People logged in to the console.", known)
+        self.console_pages = _gauge("pricelm_console_pages", "Open pages of the console.", known, "livesum")
+        self.deliveries = _gauge("pricelm_deliveries_unfinished", "Deliveries begun, not finished.", known)
+        self.delivery_seconds = _gauge(
+            "pricelm_delivery_oldest_seconds", "Age of the oldest unfinished delivery.", known
+        )
+        self.prices_on_their_way = _gauge(
+            "pricelm_prices_on_their_way", "Prices that were to go out and have not arrived.", known
+        )
+        self.review_items = _gauge("pricelm_review_items", "Listings that wait for a look.", known)
+        self.model_registered = _gauge(
+            "pricelm_active_model_registered_timestamp_seconds",
+            "When the active model was registered.",
+            known,
+        )
         self.lost_log_lines = Counter(
             "pricelm_lost_log_lines", "Log lines that could not be written.", registry=known
         )
+
+    def show_live(self, versions: set[tuple[str, str]]) -> None:
+        """Write which versions this worker has, by number and state.
+
+        What it had before stays at 0: with several workers, numbers lie in files and cannot be taken away.
+        """
+        for labels in self._shown | versions:
+            self.live.labels(*labels).set(labels in versions)
+        self._shown |= versions
+
+    def show_open_work(self, work: OpenWork) -> None:
+        """Write what waits in the store into the gauges."""
+        self.console_sessions.set(work.sessions)
+        self.deliveries.set(work.deliveries)
+        self.delivery_seconds.set(work.delivery_seconds)
+        self.prices_on_their_way.set(work.prices_on_their_way)
+        self.review_items.set(work.review_items)
 
     def render(self) -> bytes:
         """Return all numbers in the text format of Prometheus."""
@@ -113,6 +152,10 @@ class Metrics:
         together = CollectorRegistry()
         MultiProcessCollector(together, path=folder)
         return generate_latest(together)
+
+
+def _gauge(name: str, about: str, known: CollectorRegistry, mode: Any = "livemostrecent") -> Gauge:
+    return Gauge(name, about, multiprocess_mode=mode, registry=known)
 
 
 def _forget_dead_workers(folder: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.gzip import GZipMiddleware
+from nicegui import Client, ui
 from nicegui import app as framework
-from nicegui import ui
 from nicegui.language import Language
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -106,6 +106,10 @@ class Console:
         """Answer one request."""
         assert self._door is not None, "running() comes first"
         await self._door(scope, receive, send)
+
+    def open_pages(self) -> int:
+        """Count the pages that people have open."""
+        return sum(one.has_socket_connection for one in Client.instances.values())
 
     def _visitor(self, request: Request) -> Visitor:
         visit, dark = visiting.get()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import dataclasses
+import logging
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, urlsplit
@@ -24,6 +25,7 @@ from pricelm.web.console.login import COOKIE, LOGIN, PLACES, Login
 from pricelm.web.console.registry import AccessList
 from pricelm.web.console.words import preferred_language
 
+_LOG = logging.getLogger("pricelm.console")
 THEME_COOKIE = "pricelm_theme"
 _FRAMEWORK = "/_nicegui/"
 _ICON = "/favicon.ico"
@@ -133,6 +135,8 @@ class Door:
         client = parse_qs(request.query).get("client_id", [""])[0]
         is_socket = request.path.startswith(_SOCKET)
         if visit is None or not is_socket or not request.is_from_here or not _belongs(client, visit):
+            reason = "session" if visit is None else "page" if request.is_from_here else "origin"
+            _LOG.info("connection refused", extra={"reason": reason})
             await receive()
             await send({"type": "websocket.close", "code": _FORBIDDEN})
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import html
+import logging
 import re
 import secrets
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from pricelm.services.console_sessions import SessionBook, Visit
 from pricelm.services.console_users import LoginResult
 from pricelm.web.console.words import Words, preferred_language, read_words
 
+_LOG = logging.getLogger("pricelm.console")
 COOKIE = "pricelm_session"
 LOGIN = "/login"
 ELSEWHERE = "/login/elsewhere"
@@ -109,11 +111,14 @@ class Login:
         token = request.cookies.get(_FORM_COOKIE, "")
         # the form carries what the cookie carries, and the browser says that it comes from here
         if not (token and hmac.compare_digest(token, given.get("form", "")) and request.is_from_here):
+            _LOG.info("log-in refused", extra={"reason": "form" if request.is_from_here else "origin"})
             return self._form(request, words, nonce, problem="login.again", status=403)
         name, later = given.get("name", ""), given.get("next", "")
         async with self._turn:
             result = await asyncio.to_thread(self._check, name, given.get("password", ""))
         if result.user is None:
+            # not the name: people type their password there too
+            _LOG.info("log-in refused", extra={"reason": result.why})
             problem = f"login.{result.why}"
             return self._form(request, words, nonce, problem=problem, typed=name, later=later, status=401)
         # who came through TLS gets a cookie that goes through TLS only; the service itself speaks plain HTTP

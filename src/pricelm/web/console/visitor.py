@@ -104,17 +104,28 @@ class Visitor:
                 ui.navigate.to("/login")
                 return None
             if visit.caller.role < role:
+                self._log_refusal(visit.caller, "role")
                 self.warn(self.words("state.forbidden.text", role=role.name))
                 return None
             return await asyncio.to_thread(work, visit.caller)
         except PricelmError as error:
+            # what was refused stands in the message, which may quote a listing
+            self._log_refusal(self.visit.caller, type(error).__name__)
             self.warn(str(error))
         except Exception as error:
             _LOG.error(
-                "page action failed", extra={"error": type(error).__name__, "frames": code_frames(error)}
+                "page action failed",
+                extra={
+                    "caller": self.visit.caller.name,
+                    "error": type(error).__name__,
+                    "frames": code_frames(error),
+                },
             )
             self.warn(self.words("state.defect"))
         return None
+
+    def _log_refusal(self, caller: Caller, reason: str) -> None:
+        _LOG.info("action refused", extra={"caller": caller.name, "reason": reason})
 
     def warn(self, text: str) -> None:
         """Tell that something did not work."""
