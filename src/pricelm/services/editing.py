@@ -25,7 +25,7 @@ from pricelm.services.recorded_inputs import recorded_inputs
 from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.base import to_amount
 from pricelm.storage.batches import Batch, RecommendationRow
-from pricelm.storage.worklists import recommendation_values
+from pricelm.storage.worklists import standing_prices
 
 _LARGEST_CHANGE = 10.0
 
@@ -107,13 +107,7 @@ def edit(
         raise ConfigError("expected the products whose price is edited, got none: name them")
     with opened_store(place) as store:
         with store.reading() as session:
-            standing = {
-                one.sku: (
-                    float(one.current_price),
-                    float(one.proposed_price if one.decided_price is None else one.decided_price),
-                )
-                for one in recommendation_values(session, request.batch)
-            }
+            standing = standing_prices(session, request.batch)
         if inputs is None:
             inputs, _ = recorded_inputs(store, request.batch)
         prices = {sku: wanted.target(standing[sku][0]) for sku in request.skus if sku in standing}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from pricelm.storage.base import chunked
@@ -59,6 +59,14 @@ def recommendation_values(session: Session, batch: int) -> list[RecommendationVa
     columns = [getattr(row, name) for name in RecommendationValues._fields]
     query = select(*columns).where(row.batch == batch).order_by(row.gain.desc(), row.recommendation)
     return [RecommendationValues(*one) for one in session.execute(query)]
+
+
+def standing_prices(session: Session, batch: int) -> dict[str, tuple[float, float]]:
+    """Return the present price of each product of a plan, and the one that was decided or else proposed."""
+    row = RecommendationRow
+    price = func.coalesce(row.decided_price, row.proposed_price)
+    found = session.execute(select(row.sku, row.current_price, price).where(row.batch == batch))
+    return {sku: (float(now), float(then)) for sku, now, then in found}
 
 
 def listing_texts(session: Session, skus: list[str]) -> dict[str, dict[str, str]]:
