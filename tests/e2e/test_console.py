@@ -59,6 +59,7 @@ def page(shop: Shop) -> Iterator[Page]:
 
 def _choose(page: Page, count: int) -> None:
     page.locator(".ag-center-cols-container .ag-row").nth(count - 1).wait_for()
+    page.evaluate("() => pricelmLoading")
     boxes = page.locator(".ag-row .ag-checkbox-input")
     for place in range(count):
         boxes.nth(place).check(force=True)
@@ -171,7 +172,7 @@ def test_the_what_if_slider_answers_with_the_curve(shop: Shop, page: Page) -> No
     save_picture(page, "product")
     first = answer.inner_text()
     page.locator(".q-slider__focus-ring").first.wait_for(state="attached")
-    page.locator(".q-slider").focus()
+    page.locator(".q-slider [tabindex='0']").focus()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
     expect(answer).not_to_have_text(first)

@@ -40,7 +40,7 @@ SECRET = "hunter2-is-secret"
 
 
 # what stands for the parameters of a path; a new one needs a sample here
-SAMPLES = {"batch": "1", "sku": "p1"}
+SAMPLES = {"batch": "1", "sku": "p1", "revision": "none.0"}
 CLIENT = re.compile(r"client_id[^0-9a-f]{1,20}([0-9a-f-]{36})")
 
 

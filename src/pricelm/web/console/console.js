@@ -49,16 +49,21 @@ function pricelmLoad() {
 }
 async function pricelmFollow() {
   pricelmApi.deselectAll();
-  for (let all = true; all; ) {
+  for (let packed = null; ; ) {
     const url = pricelmRevision ? `${pricelmWork.url}/since/${pricelmRevision}` : pricelmWork.url;
     const answer = await fetch(url, { headers: { Accept: "application/json" } });
     if (answer.redirected) return location.reload();
     const rows = answer.ok ? await answer.json() : [];
     pricelmRevision = answer.headers.get("X-Pricelm-Revision") || "";
-    all = answer.headers.get("X-Pricelm-Rows") !== "changed";
-    if (all) pricelmApi.setGridOption("rowData", rows);
-    else if (rows.length) pricelmApi.applyTransaction({ update: rows });
-    if (!pricelmRevision) return;
+    if (answer.headers.get("X-Pricelm-Rows") === "changed") {
+      // nobody sees, or clicks, a row that was decided since the others were packed
+      const changed = new Map(rows.map((row) => [row.id, row]));
+      if (packed) pricelmApi.setGridOption("rowData", packed.map((row) => changed.get(row.id) || row));
+      else if (rows.length) pricelmApi.applyTransaction({ update: rows });
+      return;
+    }
+    packed = rows;
+    if (!pricelmRevision) return pricelmApi.setGridOption("rowData", packed);
   }
 }
 

@@ -86,6 +86,7 @@ class WorkTable:
             "rowSelection": {"mode": "multiRow", "selectAll": "filtered", "enableClickSelection": False},
             ":getRowId": "p => String(p.data.id)",
             ":onGridReady": "pricelmReady",
+            "animateRows": False,
             "rowHeight": 40,
             "headerHeight": 38,
             "tooltipShowDelay": 400,
