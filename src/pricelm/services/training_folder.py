@@ -39,8 +39,8 @@ class TrainingOrder:
         Name of the file in the folder.
     preset : {"fast", "balanced", "best"}, default "balanced"
         The dial.
-    roles : mapping of str to str
-        Columns by role where the inferred ones are wrong.
+    roles : mapping of str to str or list of str
+        Columns by role where the inferred ones are wrong; ``"ignore"`` takes several.
     currency : str, default ""
         Where the listings do not say it.
     seconds : float
@@ -60,7 +60,7 @@ class TrainingOrder:
     source: str
     listings: str
     preset: str = "balanced"
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str | list[str]] = field(default_factory=dict)
     currency: str = ""
     seconds: float = 43_200.0
     megabytes: int = 4_096

@@ -36,6 +36,7 @@ _PREFIX = "training-"
 _NAME = re.compile(r"training-[0-9]{4,8}")
 _LOCK = ".training.lock"
 _LAST_CHARACTERS = 400
+_USUAL_MEGABYTES = 8_192
 _MOST_LOG_BYTES = 8 << 20
 _MOST_LOSSES = 200
 _BETWEEN_TRIES_SECONDS = 0.1
@@ -303,6 +304,23 @@ class TrainingRuns:
     def _write_down(self, actor: str, action: str, name: str, details: str) -> None:
         with opened_store(self._store_url) as store, store.writing() as session:
             write_audit(session, actor, action, name, {"details": details})
+
+
+def memory_limit(megabytes: int | None) -> int:
+    """Return how many megabytes a training may take: what is set, or three quarters of the machine's.
+
+    Examples
+    --------
+    >>> memory_limit(500), memory_limit(None) > 100
+    (500, True)
+    """
+    if megabytes is not None:
+        return megabytes
+    try:
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    except (ValueError, OSError):
+        return _USUAL_MEGABYTES
+    return machine * 3 // 4
 
 
 def _suffix(upload: Path | None) -> str:

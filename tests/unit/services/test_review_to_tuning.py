@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,12 @@ import pandas as pd
 import pytest
 
 from pricelm.catalog.columns import ColumnMap, infer_columns
-from pricelm.core.errors import StoreError
+from pricelm.core.errors import DataError, StoreError
 from pricelm.core.nouns import PriceEstimate, PriceInterval, Quote
 from pricelm.models.bundle import load_model
 from pricelm.services import quote_recorder
 from pricelm.services.auditing import verify_audit
+from pricelm.services.predicting import PredictionRequest, predict_prices
 from pricelm.services.quote_log import prune_recorded_quotes, record_quotes, recorded_quotes
 from pricelm.services.quote_memory import SeenQuote, keep_quotes
 from pricelm.services.quote_recorder import QuoteRecorder
@@ -31,6 +33,8 @@ from pricelm.services.review_queue import (
     review_queue,
 )
 from pricelm.services.review_reasons import why_review
+from pricelm.services.reviewing_files import PricedFile, remember_priced_file
+from pricelm.services.spreadsheet_cells import defuse_csv
 from pricelm.services.store_admin import export_store
 from pricelm.services.training import TrainingOptions, TrainingRequest, train_model
 from pricelm.services.training_labels import Label, review_labels, with_labels
@@ -271,3 +275,45 @@ def test_the_fingerprint_is_of_what_is_written() -> None:
     one = {"title": "Red cup", "brand": "Acme", "listing_id": "1", "price": 3.0}
     assert fingerprint(one) == fingerprint({"brand": "acme ", "title": "red  cup", "condition": None})
     assert fingerprint(one) != fingerprint({"title": "Red cup", "brand": "Borg"})
+
+
+def test_a_priced_file_puts_odd_rows_into_the_queue(fast_bundle: Path, tmp_path: Path) -> None:
+    frame = listings_frame(40, seed=3)
+    frame.loc[7, "cost"] *= 50
+    frame.loc[9, ["name", "maker", "group", "weight_kg"]] = None
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    url = f"sqlite:///{tmp_path / 's.db'}"
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"prices.{suffix}"
+        predict_prices(PredictionRequest(fast_bundle, tmp_path / "mine.csv", out))
+        priced = PricedFile(fast_bundle, tmp_path / "mine.csv", out)
+        kept = remember_priced_file(url, priced, "ana", "on")
+        assert kept.recorded == 39
+    assert kept.known == 1
+    [item] = review_queue(url)
+    assert (item.kind, item.listing_id, item.reviewer) == ("suspicious", frame["sku"][7], "")
+    assert item.listing["title"] == frame["name"][7] and "far above" in item.reason
+    (tmp_path / "prices.csv").write_text("sku,predicted_price\nx,1\n")
+    short = PricedFile(fast_bundle, tmp_path / "mine.csv", tmp_path / "prices.csv")
+    with pytest.raises(DataError, match="as many prices"):
+        remember_priced_file(url, short, "ana")
+
+
+def test_no_cell_of_a_file_is_run_as_a_formula(tmp_path: Path) -> None:
+    rows = [["=HYPERLINK(1)", "-3.5", "+4,5%", "@cmd", " =1", "\t=1", "-", "red = mug", "-1-2", "1e-5"]]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    defuse_csv(tmp_path / "in.csv", tmp_path / "out.csv")
+    [row] = csv.reader((tmp_path / "out.csv").open(newline=""))
+    assert row == [
+        "'=HYPERLINK(1)",
+        "-3.5",
+        "+4,5%",
+        "'@cmd",
+        "' =1",
+        "'\t=1",
+        "'-",
+        "red = mug",
+        "'-1-2",
+        "1e-5",
+    ]

@@ -81,6 +81,7 @@ class Console:
             service.registry,
             service.models,
             service.pricing,
+            service.recorder,
         )
         login = Login(partial(check_login, service.store), sessions, self._note)
         door = Door(self._inner, sessions, access_list(), login)

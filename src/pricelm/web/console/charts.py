@@ -137,6 +137,24 @@ def effects_chart(effects: Sequence[tuple[str, float]], words: Words) -> dict[st
     }
 
 
+def loss_chart(losses: Sequence[tuple[int, float]], words: Words) -> dict[str, Any]:
+    """Return the loss of a tuning against its steps."""
+    return _base() | {
+        "xAxis": _axis(words("training.step"), "value") | {"nameLocation": "middle", "nameGap": 28},
+        "yAxis": _axis(words("training.loss"), "value") | {"scale": True},
+        "series": [
+            {
+                "type": "line",
+                "name": words("training.loss"),
+                "data": [[step, round(loss, 5)] for step, loss in losses],
+                "symbol": "none",
+                "lineStyle": {"width": 2, "color": _BLUE},
+                "itemStyle": {"color": _BLUE},
+            }
+        ],
+    }
+
+
 def _base() -> dict[str, Any]:
     return {
         "animation": False,

@@ -15,6 +15,7 @@ from pricelm.services.console_sessions import SessionBook, Visit
 from pricelm.services.live_models import LiveModels
 from pricelm.services.live_pricing import LivePricing
 from pricelm.services.model_registry import ModelRegistry
+from pricelm.services.quote_recorder import QuoteRecorder
 from pricelm.services.service_keys import Caller, Role
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.services.worklist import WorkLists
@@ -35,6 +36,7 @@ class Parts:
     registry: ModelRegistry
     models: LiveModels
     pricing: LivePricing
+    recorder: QuoteRecorder
 
 
 @dataclass(frozen=True)
