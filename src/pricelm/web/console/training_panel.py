@@ -27,6 +27,7 @@ _KINDS = ".csv,.tsv,.jsonl,.parquet,.xlsx"
 _PRESETS = ("fast", "balanced", "best")
 _LOOK_SECONDS = 1.0
 _LAST_LINES = 6
+_LEFT = "align-self: flex-start"
 
 
 class TrainingPanel:
@@ -112,7 +113,7 @@ class TrainingPanel:
         if self._visitor.may(Role.analyst):
             ui.button(words("training.stop"), icon="stop", on_click=lambda: self._stop(run.name)).props(
                 "outline no-caps color=negative"
-            )
+            ).style(_LEFT)
         await self._update(run)
 
     async def _update(self, run: TrainingRun) -> None:
@@ -154,7 +155,7 @@ class TrainingPanel:
             if self._visitor.may(Role.analyst):
                 ui.button(
                     words("training.again"), icon="replay", on_click=lambda: self._again(run.name)
-                ).props("outline no-caps")
+                ).props("outline no-caps").style(_LEFT)
             return
         version, labels = int(run.result.get("version", 0)), dict(run.result.get("labels") or {})
         used = int(labels.get("added", 0)) + int(labels.get("replaced", 0))
@@ -188,7 +189,7 @@ class TrainingPanel:
                 words("training.promote", version=version),
                 icon="upgrade",
                 on_click=lambda: self._promote(version),
-            ).props("unelevated no-caps color=primary")
+            ).props("unelevated no-caps color=primary").style(_LEFT)
 
     async def _form_facts(self) -> tuple[int, int]:
         url = self._visitor.store_url
@@ -198,7 +199,9 @@ class TrainingPanel:
     def _form(self, in_store: int, labels: int) -> None:
         words = self._visitor.words
         heading(words("training.new_one"), 3)
-        paragraph(words("training.text", labels=whole(labels, words))).classes("soft")
+        paragraph(words("training.text")).classes("soft")
+        if labels:
+            paragraph(words("training.with_labels", labels=whole(labels, words))).classes("soft")
         sources = {"store": words("training.store", count=whole(in_store, words))} if in_store else {}
         sources["upload"] = words("training.upload")
         self._source = ui.radio(sources, value=next(iter(sources)))
@@ -209,7 +212,7 @@ class TrainingPanel:
         with ui.row().classes("bar"):
             presets = {one: words(f"preset.{one}") for one in _PRESETS}
             self._preset = ui.select(presets, value="balanced", label=words("training.preset"))
-            self._preset.props("outlined dense").classes("narrow")
+            self._preset.props("outlined dense").style("min-width: 220px")
             self._currency = ui.input(words("training.currency")).props('outlined dense maxlength="3"')
             ui.button(words("training.start"), icon="play_arrow", on_click=self._start).props(
                 "unelevated no-caps color=primary"
@@ -248,6 +251,9 @@ class TrainingPanel:
             self._visitor.warn(words("training.no_file"))
             return
         roles = self._chosen_roles() if source == "upload" else {}
+        if source == "upload" and "price" not in roles:
+            self._visitor.warn(words("training.no_price"))
+            return
         preset, currency = str(self._preset.value), (self._currency.value or "").strip().upper()
 
         def start(caller: Caller) -> str:

@@ -26,14 +26,14 @@ def interval_text(measure: str, value: Interval | None) -> str:
     Examples
     --------
     >>> interval_text("mdape", (0.25, 0.2, 0.31)), interval_text("rmsle", None)
-    ('25.0% (20.0–31.0)', '–')
+    ('25.0% (20.0 … 31.0)', '–')
     """
     if value is None:
         return _UNKNOWN
     if measure in _SHARES:
-        return f"{value[0]:.1%} ({value[1] * 100:.1f}–{value[2] * 100:.1f})"
+        return f"{value[0]:.1%} ({value[1] * 100:.1f} … {value[2] * 100:.1f})"
     places = 2 if measure == "mae" else 3
-    return f"{value[0]:,.{places}f} ({value[1]:,.{places}f}–{value[2]:,.{places}f})"
+    return f"{value[0]:,.{places}f} ({value[1]:,.{places}f} … {value[2]:,.{places}f})"
 
 
 def show_version(visitor: Visitor, one: VersionFacts) -> None:
@@ -58,7 +58,8 @@ def show_version(visitor: Visitor, one: VersionFacts) -> None:
         paragraph(words(key, level=f"{one.confidence_level:.0%}")).classes(
             "soft" if one.keeps_its_promise else "warn"
         )
-        for part in one.slices:
+        # one group of everything would say the same again
+        for part in one.slices if len(one.slices) > 1 else ():
             name = words("models.slice", group=_group(part.group, words), rows=whole(part.rows, words))
             _bar(name, (part.coverage, part.lower, part.upper), one.confidence_level, words)
 

@@ -164,4 +164,8 @@ def _was_active(one: VersionFacts) -> bool:
 
 
 def _choice(names: dict[int, str], value: int, label: str) -> ui.select:
-    return ui.select(names, value=value, label=label).props("outlined dense").classes("narrow")
+    return (
+        ui.select(names, value=value, label=label)
+        .props("outlined dense")
+        .style("align-self: flex-start; min-width: 240px")
+    )
