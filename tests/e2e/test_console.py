@@ -79,11 +79,9 @@ def test_the_morning_from_log_in_to_applied_prices_and_back(
     fill_with_demo(shop.store, "night run")
     before = set(shop.outbox.iterdir())
     page = logged_in(shop.browser, shop.address, "approver", language=language)
-    if language == "zh-CN":
-        page.get_by_role("button", name="Language").click()
-        page.get_by_text("中文").click()
-        expect(page.locator("main h1").first).to_have_text("今日")
-    else:
+    # nobody chose a language yet: the browser's is spoken
+    expect(page.locator("main h1").first).to_have_text("今日" if language == "zh-CN" else "Today")
+    if language == "en-US":
         save_picture(page, "today")
     batch = int(page.locator(".grid").evaluate("() => pricelmWork.url.split('/').pop()"))
     _choose(page, 2)
@@ -114,6 +112,8 @@ def test_the_morning_from_log_in_to_applied_prices_and_back(
         page.get_by_role("button", name="语言").click()
         page.get_by_text("English").click()
         expect(page.locator("main h1").first).to_have_text("Today")
+        page.reload()
+        expect(page.locator("main h1").first).to_have_text("Today")
     assert page.complaints == []  # type: ignore[attr-defined]
     page.context.close()
 
@@ -129,6 +129,39 @@ def test_a_rejection_needs_and_keeps_its_reason(shop: Shop, page: Page) -> None:
     assert (
         decisions_about(shop.store, rejected.recommendation)[0].reason == "Not our strategy: a recall is on"
     )
+
+
+def test_many_prices_are_edited_at_once_within_the_rules(shop: Shop, page: Page) -> None:
+    newest = fill_with_demo(shop.store, "night run")
+    page.goto(f"{shop.address}/console/?plan=1")
+    page.get_by_label("Plan", exact=True).click()
+    page.get_by_role("option").filter(has_text=f"Plan {newest} ").click()
+    page.wait_for_url(f"**/console/?plan={newest}")
+    _choose(page, 3)
+    page.keyboard.press("e")
+    page.get_by_label("Change from the price now, %").fill("2")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".q-notification").first).to_be_visible()
+    edited = [one for one in show_batch(shop.store, newest)[1] if one.decided_price is not None]
+    assert edited
+    for one in edited:
+        assert float(one.decided_price or 0) == pytest.approx(float(one.current_price) * 1.02, abs=0.5)
+        assert str(one.decided_price)[-4:-2] in ("99", "49"), one.decided_price
+
+
+def test_what_is_shown_can_be_exported_and_printed(shop: Shop, page: Page) -> None:
+    page.goto(f"{shop.address}/console/?plan=1")
+    page.locator(".ag-center-cols-container .ag-row").nth(5).wait_for()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Export CSV").click()
+    with Path(waiting.value.path()).open(encoding="utf-8-sig") as file:
+        lines = list(csv.DictReader(file))
+    shown = page.evaluate("pricelmApi.getDisplayedRowCount()")
+    assert len(lines) == shown and all(line["New price"] for line in lines)
+    assert page.evaluate("pricelmCell({ value: '=1+1', formatValue: (v) => v })") == "'=1+1"
+    assert page.evaluate("pricelmCell({ value: -0.1, formatValue: (v) => `${v}` })") == "-0.1"
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".ag-center-cols-container .ag-row")).to_have_count(shown)
 
 
 def test_the_what_if_slider_answers_with_the_curve(shop: Shop, page: Page) -> None:

@@ -136,19 +136,29 @@ def reject(
 @batch_commands.command()
 def edit(
     batch: BatchArgument,
-    price: Annotated[float, typer.Option(help="The price to take instead.", show_default=False)],
     reason: ReasonOption,
     sku: Annotated[
         list[str], typer.Option("--sku", help="The product; may be repeated.", show_default=False)
     ],
+    price: Annotated[
+        float | None, typer.Option(help="The price to take instead.", show_default=False)
+    ] = None,
+    change: Annotated[
+        float | None,
+        typer.Option(
+            help="Instead of a price: a share of each present one, such as -0.05, at the nearest ending.",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Put another price in place of the proposed one; a small move is approved with that."""
-    from pricelm.services.approving import edit as decide
+    """Put other prices in place of the proposed ones, within the hard rules."""
+    from pricelm.services.editing import PriceEdit
+    from pricelm.services.editing import edit as decide
 
     url, request = _request(batch, sku, reason, store)
-    _tell(decide(url, request, price), "edited", json_output)
+    _tell(decide(url, request, PriceEdit(price, change)), "edited", json_output)
 
 
 def _url(store: str | None) -> str:

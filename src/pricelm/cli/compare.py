@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, ListingsArgument, QueryOption, SeedOption, column_roles
+from pricelm.cli.options import (
+    ColumnOption,
+    CurrencyOption,
+    DateColumnOption,
+    JsonOption,
+    KeepLeaksOption,
+    ListingsArgument,
+    PriceColumnOption,
+    QueryOption,
+    SeedOption,
+    TextColumnsOption,
+    column_roles,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,30 +74,13 @@ def compare(
     head: Annotated[
         str, typer.Option(help="What is predicted: regression, quantile, bands, ordinal, both.")
     ] = "regression",
-    price: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the prices.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN,COLUMN", help="Columns of text.", show_default=False)
-    ] = None,
-    date: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of the dates; the test listings are the latest ones."),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ROLE=COLUMN",
-            help="Another role (brand, category, ...) or kind (numeric, categorical, ignore); repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="Currency of the prices where the data does not say it."),
-    ] = None,
+    price: PriceColumnOption = None,
+    text: TextColumnsOption = None,
+    date: DateColumnOption = None,
+    column: ColumnOption = None,
+    currency: CurrencyOption = None,
     query: QueryOption = None,
-    keep_leaks: Annotated[
-        bool, typer.Option("--keep-leaks", help="Learn from columns that nearly equal the price.")
-    ] = False,
+    keep_leaks: KeepLeaksOption = False,
     test_share: Annotated[float, typer.Option(help="Share of listings kept aside to measure on.")] = 0.2,
     seed: SeedOption = 0,
     json_output: JsonOption = False,

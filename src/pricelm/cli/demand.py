@@ -7,28 +7,21 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SeedOption
+from pricelm.cli.options import (
+    JsonOption,
+    LevelOption,
+    QueryOption,
+    ReportOption,
+    SalesArgument,
+    SalesColumnOption,
+    SeedOption,
+    TableOption,
+)
 
 
 def demand(
-    sales: Annotated[
-        str,
-        typer.Argument(
-            metavar="SALES",
-            help="File of sales (sku, date, price, units, ...) or database address (with --query).",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="Table to write: .csv, .jsonl or .parquet; everything else goes beside it as .json.",
-            show_default=False,
-        ),
-    ],
+    sales: SalesArgument,
+    out: TableOption,
     products: Annotated[
         str | None,
         typer.Option(
@@ -43,13 +36,8 @@ def demand(
             metavar="MODEL", help="Trained model that prices the products without sales.", show_default=False
         ),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", metavar="ROLE=COLUMN", help="Column of a role; may be repeated.", show_default=False
-        ),
-    ] = None,
-    confidence_level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    column: SalesColumnOption = None,
+    confidence_level: LevelOption = 0.9,
     min_observations: Annotated[
         int, typer.Option(min=5, help="Fewest weeks for an estimate of a product's own.")
     ] = 20,

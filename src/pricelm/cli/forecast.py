@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SeedOption
+from pricelm.cli.options import (
+    JsonOption,
+    LevelOption,
+    QueryOption,
+    ReportOption,
+    SalesArgument,
+    SalesColumnOption,
+    SeedOption,
+    TableOption,
+)
 
 
 class FrequencyName(StrEnum):
@@ -27,24 +36,8 @@ class MissingName(StrEnum):
 
 
 def forecast(
-    sales: Annotated[
-        str,
-        typer.Argument(
-            metavar="SALES",
-            help="File of sales (sku, date, price, units, ...) or database address (with --query).",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="Table to write: .csv, .jsonl or .parquet; everything else goes beside it as .json.",
-            show_default=False,
-        ),
-    ],
+    sales: SalesArgument,
+    out: TableOption,
     products: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,13 +65,8 @@ def forecast(
     missing: Annotated[
         MissingName, typer.Option(help="What a week or day without a row means.")
     ] = MissingName.auto,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", metavar="ROLE=COLUMN", help="Column of a role; may be repeated.", show_default=False
-        ),
-    ] = None,
-    confidence_level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    column: SalesColumnOption = None,
+    confidence_level: LevelOption = 0.9,
     query: QueryOption = None,
     seed: SeedOption = 0,
     report: ReportOption = None,

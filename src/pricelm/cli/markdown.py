@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, ReportOption, name_value_pairs
+from pricelm.cli.options import (
+    DemandOption,
+    JsonOption,
+    ProductColumnOption,
+    QueryOption,
+    ReportOption,
+    name_value_pairs,
+)
 from pricelm.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,12 +45,7 @@ def markdown(
             show_default=False,
         ),
     ],
-    demand: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DEMAND", help="Table that `pricelm demand` wrote.", show_default="columns of PRODUCTS"
-        ),
-    ] = None,
+    demand: DemandOption = None,
     exit_date: Annotated[
         datetime | None,
         typer.Option(
@@ -59,15 +61,7 @@ def markdown(
     explore: Annotated[
         float, typer.Option(help="How far below the prices that demand is known for; marked 'test first'.")
     ] = 0.0,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            metavar="NAME=COLUMN",
-            help="Column of a standard name; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    column: ProductColumnOption = None,
     today: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="First day of the first week.", show_default="today"),

@@ -11,7 +11,16 @@ import typer
 
 from pricelm.cli.actors import actor_name
 from pricelm.cli.exit_codes import ExitCode
-from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SeedOption, name_value_pairs
+from pricelm.cli.options import (
+    DemandOption,
+    JsonOption,
+    ProductColumnOption,
+    QueryOption,
+    ReportOption,
+    RulesOption,
+    SeedOption,
+    name_value_pairs,
+)
 
 
 class RiskName(StrEnum):
@@ -49,15 +58,8 @@ def optimize(
             show_default=False,
         ),
     ],
-    rules: Annotated[
-        Path | None, typer.Option(metavar="RULES.yaml", help="File of rules.", show_default="none")
-    ] = None,
-    demand: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DEMAND", help="Table that `pricelm demand` wrote.", show_default="columns of PRODUCTS"
-        ),
-    ] = None,
+    rules: RulesOption = None,
+    demand: DemandOption = None,
     cross: Annotated[
         str | None,
         typer.Option(
@@ -83,15 +85,7 @@ def optimize(
     frontier: Annotated[
         FrontierName, typer.Option(help="What margin is weighed against on the page.")
     ] = FrontierName.revenue,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            metavar="NAME=COLUMN",
-            help="Column of a standard name; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    column: ProductColumnOption = None,
     today: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day that rules count from.", show_default="today"),

@@ -79,6 +79,80 @@ ReportOption = Annotated[
     Path | None, typer.Option(metavar="FILE.html", help="Where to write the report.", show_default=False)
 ]
 
+SalesColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="ROLE=COLUMN", help="Column of a role; may be repeated.", show_default=False
+    ),
+]
+LevelOption = Annotated[float, typer.Option(help="Of the intervals.")]
+PriceColumnOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the prices.")]
+TextColumnsOption = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN,COLUMN", help="Columns of text.", show_default=False)
+]
+DateColumnOption = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Column of the dates; the test listings are the latest ones."),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ROLE=COLUMN",
+        help="Another role (brand, category, ...) or kind (numeric, categorical, ignore); repeatable.",
+        show_default=False,
+    ),
+]
+CurrencyOption = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="Currency of the prices where the data does not say it."),
+]
+KeepLeaksOption = Annotated[
+    bool, typer.Option("--keep-leaks", help="Learn from columns that nearly equal the price.")
+]
+SalesArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SALES",
+        help="File of sales (sku, date, price, units, ...) or database address (with --query).",
+        show_default=False,
+    ),
+]
+TableOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Table to write: .csv, .jsonl or .parquet; everything else goes beside it as .json.",
+        show_default=False,
+    ),
+]
+DemandOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DEMAND", help="Table that `pricelm demand` wrote.", show_default="columns of PRODUCTS"
+    ),
+]
+ProductColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="NAME=COLUMN",
+        help="Column of a standard name; may be repeated.",
+        show_default=False,
+    ),
+]
+RulesOption = Annotated[
+    Path | None, typer.Option(metavar="RULES.yaml", help="File of rules.", show_default="none")
+]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(help="Pretrained model: alias, folder or hub id.", show_default="minilm"),
+]
+ListingIdOption = Annotated[
+    str | None, typer.Option("--id", metavar="COLUMN", help="Column of the identifiers.")
+]
+
 
 def column_roles(
     named: dict[str, str | None], texts: Sequence[str], pairs: Sequence[str]

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SeedOption
+from pricelm.cli.options import (
+    JsonOption,
+    LevelOption,
+    QueryOption,
+    ReportOption,
+    SalesColumnOption,
+    SeedOption,
+)
 
 _MOST_LINES = 20
 
@@ -45,13 +52,8 @@ def promote(
     most_a_week: Annotated[int, typer.Option(min=1, help="Campaigns at once.")] = 5,
     most_of_a_category: Annotated[int, typer.Option(min=1, help="Campaigns of one category at once.")] = 1,
     gap_weeks: Annotated[int, typer.Option(min=0, help="Weeks between two campaigns of a product.")] = 4,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", metavar="ROLE=COLUMN", help="Column of a role; may be repeated.", show_default=False
-        ),
-    ] = None,
-    confidence_level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    column: SalesColumnOption = None,
+    confidence_level: LevelOption = 0.9,
     query: QueryOption = None,
     seed: SeedOption = 0,
     report: ReportOption = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, SeedOption
+from pricelm.cli.options import JsonOption, LevelOption, QueryOption, RulesOption, SeedOption
 
 simulate = typer.Typer(
     no_args_is_help=True,
@@ -53,9 +53,7 @@ def matrix(
     ] = None,
     days: Annotated[int, typer.Option(help="Length of a rehearsal.")] = 365,
     replications: Annotated[int, typer.Option(min=2, max=10_000, help="Markets of each kind.")] = 20,
-    rules: Annotated[
-        Path | None, typer.Option(metavar="RULES.yaml", help="File of rules.", show_default="none")
-    ] = None,
+    rules: RulesOption = None,
     sales: SalesOption = None,
     products: Annotated[int, typer.Option(min=1, max=50, help="How many of the best sellers of SALES.")] = 3,
     cool_down: Annotated[int, typer.Option(help="Least days between two changes of a price.")] = 3,
@@ -212,7 +210,7 @@ def off_policy(
         ),
     ] = None,
     learn_share: Annotated[float, typer.Option(help="Share of the days that --policy learns from.")] = 0.5,
-    confidence_level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    confidence_level: LevelOption = 0.95,
     least_effective: Annotated[
         float, typer.Option(help="Fewest decisions, after weighting, that an answer may rest on.")
     ] = 50.0,

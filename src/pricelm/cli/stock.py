@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, QueryOption, ReportOption
+from pricelm.cli.options import JsonOption, QueryOption, ReportOption, SalesColumnOption
 
 _MOST_LINES = 20
 
@@ -55,12 +55,7 @@ def stock(
             show_default="prices of PRODUCTS",
         ),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", metavar="ROLE=COLUMN", help="Column of a role; may be repeated.", show_default=False
-        ),
-    ] = None,
+    column: SalesColumnOption = None,
     period_days: Annotated[float, typer.Option(help="Days that units and holding costs speak of.")] = 7.0,
     review_days: Annotated[float, typer.Option(help="Days between two looks at the stock.")] = 7.0,
     holding_rate: Annotated[

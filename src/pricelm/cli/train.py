@@ -9,16 +9,24 @@ from typing import Annotated
 import typer
 
 from pricelm.cli.options import (
+    BackboneOption,
+    ColumnOption,
+    CurrencyOption,
+    DateColumnOption,
     EngineName,
     EngineOption,
     ImagesOption,
     JsonOption,
+    KeepLeaksOption,
+    ListingIdOption,
     ListingsArgument,
     PresetName,
     PresetOption,
+    PriceColumnOption,
     QueryOption,
     ReportOption,
     SeedOption,
+    TextColumnsOption,
     TrackerName,
     column_roles,
 )
@@ -30,37 +38,15 @@ def train(
         Path, typer.Option("--out", "-o", metavar="MODEL", help="Folder of the model.", show_default=False)
     ],
     preset: PresetOption = PresetName.balanced,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="Pretrained model: alias, folder or hub id.", show_default="minilm"),
-    ] = None,
-    price: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the prices.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN,COLUMN", help="Columns of text.", show_default=False)
-    ] = None,
-    listing_id: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="Column of the identifiers.")
-    ] = None,
-    date: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of the dates; the test listings are the latest ones."),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ROLE=COLUMN",
-            help="Another role (brand, category, ...) or kind (numeric, categorical, ignore); repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="Currency of the prices where the data does not say it."),
-    ] = None,
+    backbone: BackboneOption = None,
+    price: PriceColumnOption = None,
+    text: TextColumnsOption = None,
+    listing_id: ListingIdOption = None,
+    date: DateColumnOption = None,
+    column: ColumnOption = None,
+    currency: CurrencyOption = None,
     query: QueryOption = None,
-    keep_leaks: Annotated[
-        bool, typer.Option("--keep-leaks", help="Learn from columns that nearly equal the price.")
-    ] = False,
+    keep_leaks: KeepLeaksOption = False,
     confidence_level: Annotated[float, typer.Option(help="Share of prices that an interval holds.")] = 0.9,
     abstain_ratio: Annotated[
         float | None,

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricelm.cli.options import JsonOption, ListingsArgument, QueryOption, SeedOption, column_roles
+from pricelm.cli.options import (
+    BackboneOption,
+    ColumnOption,
+    CurrencyOption,
+    DateColumnOption,
+    JsonOption,
+    KeepLeaksOption,
+    ListingIdOption,
+    ListingsArgument,
+    PriceColumnOption,
+    QueryOption,
+    SeedOption,
+    TextColumnsOption,
+    column_roles,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,43 +49,21 @@ def tune(
         str | None,
         typer.Option(metavar="NAME,NAME", help="Methods to try besides the preset's.", show_default=False),
     ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="Pretrained model: alias, folder or hub id.", show_default="minilm"),
-    ] = None,
+    backbone: BackboneOption = None,
     config: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.json", help="Settings to start from instead of the preset's.", show_default=False
         ),
     ] = None,
-    price: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of the prices.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN,COLUMN", help="Columns of text.", show_default=False)
-    ] = None,
-    listing_id: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="Column of the identifiers.")
-    ] = None,
-    date: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of the dates; the test listings are the latest ones."),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ROLE=COLUMN",
-            help="Another role (brand, category, ...) or kind (numeric, categorical, ignore); repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="Currency of the prices where the data does not say it."),
-    ] = None,
+    price: PriceColumnOption = None,
+    text: TextColumnsOption = None,
+    listing_id: ListingIdOption = None,
+    date: DateColumnOption = None,
+    column: ColumnOption = None,
+    currency: CurrencyOption = None,
     query: QueryOption = None,
-    keep_leaks: Annotated[
-        bool, typer.Option("--keep-leaks", help="Learn from columns that nearly equal the price.")
-    ] = False,
+    keep_leaks: KeepLeaksOption = False,
     seed: SeedOption = 0,
     json_output: JsonOption = False,
 ) -> None:

@@ -11,7 +11,6 @@ from pricelm.core.errors import ConfigError, NotAllowedError
 from pricelm.services.service_keys import Caller, Role
 from pricelm.services.store_admin import StorePlace, opened_store
 from pricelm.storage.audit import write_audit
-from pricelm.storage.base import to_amount
 from pricelm.storage.batches import (
     Batch,
     RecommendationRow,
@@ -201,7 +200,7 @@ def approve(place: StorePlace, request: DecisionRequest) -> Decisions:
             return "it is approved already"
         price = row.proposed_price if row.decided_price is None else row.decided_price
         proposer = row.edited_by or batch.actor
-        if _is_big(row, price, request.four_eyes_share) and request.caller.name == proposer:
+        if is_big_move(row, price, request.four_eyes_share) and request.caller.name == proposer:
             return (
                 f"a move of more than {request.four_eyes_share:.0%} needs another person than {proposer}, "
                 "who proposed it"
@@ -209,7 +208,7 @@ def approve(place: StorePlace, request: DecisionRequest) -> Decisions:
         row.decided_price, row.state = price, "approved"
         return ""
 
-    return _decide(place, request, "approve", step)
+    return take_decision(place, request, "approve", step)
 
 
 def reject(place: StorePlace, request: DecisionRequest) -> Decisions:
@@ -217,7 +216,7 @@ def reject(place: StorePlace, request: DecisionRequest) -> Decisions:
 
     See `approve` for parameters and errors.
     """
-    _check_reason(request.reason)
+    check_reason(request.reason)
 
     def step(_: Batch, row: RecommendationRow) -> str:
         if row.state == "rejected":
@@ -225,48 +224,7 @@ def reject(place: StorePlace, request: DecisionRequest) -> Decisions:
         row.state = "rejected"
         return ""
 
-    return _decide(place, request, "reject", step)
-
-
-def edit(place: StorePlace, request: DecisionRequest, price: Decimal | float) -> Decisions:
-    """Put another price in place of the proposed one; a reason is needed.
-
-    A small move is approved with that; a big one waits for another person.
-
-    Parameters
-    ----------
-    place : str or Store
-        The store, by its address or open.
-    request : DecisionRequest
-        Which products, by whom.
-    price : Decimal or float
-        The price, above zero.
-
-    Returns
-    -------
-    Decisions
-        What was edited.
-
-    Raises
-    ------
-    ConfigError
-        If the price is not above zero, no product is named, or there is no such plan.
-    NotAllowedError
-        If the caller is no approver.
-    """
-    _check_reason(request.reason)
-    amount = to_amount(price)
-    if amount <= 0:
-        raise ConfigError(f"expected a price above 0, got {price}")
-    if request.skus is None:
-        raise ConfigError("expected the products whose price is edited, got none: name them")
-
-    def step(_: Batch, row: RecommendationRow) -> str:
-        row.decided_price, row.edited_by = amount, request.caller.name[:120]
-        row.state = "open" if _is_big(row, amount, request.four_eyes_share) else "approved"
-        return ""
-
-    return _decide(place, request, "edit", step)
+    return take_decision(place, request, "reject", step)
 
 
 def unknown_batch(batch: int) -> ConfigError:
@@ -274,12 +232,25 @@ def unknown_batch(batch: int) -> ConfigError:
     return ConfigError(f"expected the number of a batch, got {batch}: 'pricelm batch list' lists them")
 
 
-def _decide(
+def take_decision(
     place: StorePlace,
     request: DecisionRequest,
     decision: str,
     step: Callable[[Batch, RecommendationRow], str],
 ) -> Decisions:
+    """Take one decision about each recommendation that is asked for.
+
+    Parameters
+    ----------
+    place : str or Store
+        The store, by its address or open.
+    request : DecisionRequest
+        Which, by whom.
+    decision : str
+        Its name in the record.
+    step : callable
+        Changes a row, or returns why it is left as it was.
+    """
     caller = request.caller
     if caller.role < Role.approver:
         raise NotAllowedError(
@@ -311,11 +282,13 @@ def _decide(
     return made
 
 
-def _is_big(row: RecommendationRow, price: Decimal, share: float) -> bool:
+def is_big_move(row: RecommendationRow, price: Decimal, share: float) -> bool:
+    """Tell whether a price is further from the present one than a share of it."""
     return abs(float(price) / float(row.current_price) - 1) > share
 
 
-def _check_reason(reason: str) -> None:
+def check_reason(reason: str) -> None:
+    """Refuse a reason that says nothing, or is too long."""
     if not reason.strip() or len(reason) > _MOST_REASON:
         raise ConfigError(
             f"expected a reason of 1 to {_MOST_REASON:,} characters, got {len(reason.strip()):,}"

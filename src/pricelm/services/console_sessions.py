@@ -32,7 +32,7 @@ class Visit:
     caller : Caller
         Who may do what.
     language : str
-        Language of the console.
+        Language of the console; empty until the user chooses one, which leaves it to the browser.
     """
 
     session: str

@@ -44,6 +44,21 @@ class PlanInputs:
         return parse_rules(self.rules) if self.rules else RuleBook()
 
 
+def demand_of(facts: ProductFacts) -> DemandTable:
+    """Return the demand that a table of products carries.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or demand cannot be used.
+    """
+    frame = facts.frame
+    # demand may have been learned around another price than today's
+    return DemandTable.from_frame(
+        frame.assign(price=frame["demand_price"]) if "demand_price" in frame.columns else frame
+    )
+
+
 def make_plan(inputs: PlanInputs) -> PricePlan:
     """Propose a price for each product; the same inputs give the same plan.
 
@@ -64,9 +79,7 @@ def make_plan(inputs: PlanInputs) -> PricePlan:
     RuleError
         If a rule names what is not there.
     """
-    frame = inputs.facts.frame
-    demand = frame.assign(price=frame["demand_price"]) if "demand_price" in frame.columns else frame
-    curve = DemandTable.from_frame(demand)
+    curve = demand_of(inputs.facts)
     if (curve.price_low == curve.price_high).all():
         raise DataError(
             "expected products whose demand is known at several prices, got one price only for each: what "

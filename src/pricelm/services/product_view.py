@@ -10,13 +10,13 @@ import numpy as np
 
 from pricelm.core.errors import ConfigError
 from pricelm.core.nouns import Verdict
-from pricelm.decisions.optimization.demand_table import DemandTable
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.rule import TOLERANCE
 from pricelm.knowledge.rule_files import RuleBook
 from pricelm.knowledge.verdicts import judge_prices
 from pricelm.services.approving import ApprovalRecord
-from pricelm.services.planning import PlanInputs
+from pricelm.services.planning import PlanInputs, demand_of
+from pricelm.services.rule_limits import limit_of
 from pricelm.services.worklist import WorkLists
 from pricelm.storage.batches import approvals_of
 from pricelm.storage.market import SeenPrice, market_prices, sales_history
@@ -94,15 +94,25 @@ class ProductView:
         self.currency = inputs.facts.currency
         self._facts = inputs.facts.take(np.array([row]))
         frame = self._facts.frame
-        demand = frame.assign(price=frame["demand_price"]) if "demand_price" in frame.columns else frame
-        self._demand = DemandTable.from_frame(demand)
+        self._demand = demand_of(self._facts)
         cost = frame["unit_cost"].iloc[0] if "unit_cost" in frame.columns else np.nan
         self.unit_cost = None if cost is None or not np.isfinite(float(cost)) else float(cost)
         self.current_price = float(self._facts.price[0])
         self.elasticity = float(self._demand.elasticity[0])
+        now = self._demand.units(np.array([[self.current_price]]))[0, 0]
+        self._judged = ProductFacts(frame.assign(units=now), self._facts.today, self._facts.currency)
         book = inputs.book.in_currency(self.currency)
         self._book = RuleBook(tuple(book.price_rules), book.currency)
+        self.limits = {rule.id: limit_of(rule, self._judged) for rule in self._book.price_rules}
         self._normal = np.random.default_rng(0).standard_normal(_DRAWS)
+
+    @property
+    def competitor_price(self) -> float | None:
+        """The price of others that the plan was made with, where it had one."""
+        if "competitor_price" not in self._facts.frame.columns:
+            return None
+        price = float(self._facts.numbers("competitor_price", "the product")[0])
+        return price if np.isfinite(price) else None
 
     @property
     def support(self) -> tuple[float, float]:
@@ -134,10 +144,7 @@ class ProductView:
         drawn = self.elasticity + self._demand.elasticity_error[0] * self._normal
         spread = (price - cost) * self._demand.reference_units[0] * np.exp(drawn * relative)
         low, high = np.quantile(spread, _BAND)
-        facts = ProductFacts(
-            self._facts.frame.assign(units=units[1]), self._facts.today, self._facts.currency
-        )
-        verdicts = judge_prices(self._book, facts, np.array([price]), units[:1])[0]
+        verdicts = judge_prices(self._book, self._judged, np.array([price]), units[:1])[0]
         return PricePoint(
             price,
             float(units[0]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,11 +11,10 @@ from pricelm.core.errors import ConfigError
 from pricelm.models.fingerprint import software_versions
 from pricelm.services.auditing import AuditRecord, show_audit
 from pricelm.services.planning import make_plan
+from pricelm.services.recorded_inputs import recorded_inputs
 from pricelm.services.recording import recommendation_row, rows_hash
-from pricelm.services.snapshots import PARTS, read_snapshot
 from pricelm.services.store_admin import StorePlace, opened_store
-from pricelm.storage.batches import RecommendationRow, get_batch, get_recommendation, recommendations_of
-from pricelm.storage.documents import get_document
+from pricelm.storage.batches import RecommendationRow, get_recommendation, recommendations_of
 
 _TOLERANCE = 1e-6
 _WORDS = ("rationale",)
@@ -115,17 +113,14 @@ def replay_batch(place: StorePlace, batch: int) -> ReplayReport:
 
 def _replay(place: StorePlace, number: int, sku: str | None, recommendation: int | None) -> ReplayReport:
     with opened_store(place) as store, store.reading() as session:
-        batch = get_batch(session, number)
-        if batch is None:
-            raise ConfigError(
-                f"expected the number of a batch, got {number}: 'pricelm batch list' lists them"
-            )
-        settings = json.loads(get_document(session, batch.snapshot))
-        keys = settings["parts"]
-        parts = {name: get_document(session, keys[name]) if name in keys else "" for name in PARTS}
+        inputs, settings = recorded_inputs(store, number)
         rows = [_kept(row) for row in recommendations_of(session, number)]
+    if inputs is None:
+        raise ConfigError(
+            f"expected a plan that was recorded with its products, got batch {number} without any"
+        )
     differences = _tampered(rows, show_audit(place, 1_000, subject=f"batch {number}"))
-    plan = make_plan(read_snapshot(settings, parts))
+    plan = make_plan(inputs)
     made = {one.sku: recommendation_row(one) for one in plan.recommendations}
     wanted = [row for row in rows if sku is None or row["sku"] == sku]
     for row in wanted:

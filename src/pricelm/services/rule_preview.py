@@ -104,7 +104,7 @@ def preview_rules(lists: WorkLists, text: str) -> RulePreview:
         batch,
         len(plan.recommendations),
         len(moved),
-        sum(row["gain"] or 0.0 for row in before.values()),
+        sum(row["planned_gain"] or 0.0 for row in before.values()),
         sum(one.gain for one in plan.recommendations),
         dict(held.most_common()),
         moved[:_MOST_SHOWN],

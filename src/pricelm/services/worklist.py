@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -12,12 +11,12 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from pricelm.services.approving import MOVES, BatchRecord, unknown_batch
+from pricelm.services.expected_profit import expected_gains
 from pricelm.services.planning import PlanInputs
-from pricelm.services.snapshots import PARTS, read_snapshot
-from pricelm.storage.audit import read_log_end
+from pricelm.services.recorded_inputs import recorded_inputs
+from pricelm.storage.audit import LogEnd, read_log_end
 from pricelm.storage.batches import Batch, count_states, get_batch, latest_batches
 from pricelm.storage.database import Store
-from pricelm.storage.documents import get_document
 from pricelm.storage.worklists import RecommendationValues, listing_texts, recommendation_values
 
 TEXTS = ("title", "brand", "category", "description", "condition")
@@ -34,7 +33,8 @@ class WorkList:
     batch : BatchRecord
         The plan.
     rows : list of dict
-        A recommendation each with numbers as floats; the most profitable first.
+        A recommendation each with numbers as floats; the most profitable first. ``gain`` is the expected
+        profit a period against the present price; ``planned_gain`` what the plan judged it by, risk included.
     waiting : int
         Prices that should move and are open.
     waiting_gain, approved_gain : float
@@ -84,11 +84,22 @@ class WorkLists:
         ConfigError
             If there is no such plan.
         """
-        with self.store.reading() as session:
-            # every decision is in the audit log, so that its length tells whether anything changed
-            end = read_log_end(session)
-        key = "list", batch, end
-        return self._remembered(key, lambda: self._read_list(batch))
+        return self._remembered(("list", batch, self._end()), lambda: self._read_list(batch))
+
+    def drawn(self, batch: int, form: str, draw: Callable[[WorkList], _ONE]) -> _ONE:
+        """Return what ``draw`` makes of a work list; it is made again when something was written.
+
+        Parameters
+        ----------
+        batch : int
+            The plan.
+        form : str
+            What ``draw`` makes of it: one form, one drawing.
+        draw : callable
+            Takes the work list.
+        """
+        key = form, batch, self._end()
+        return self._remembered(key, lambda: draw(self.work_list(batch)))
 
     def inputs(self, batch: int) -> PlanInputs | None:
         """Return what a plan was made from, or None where its snapshot holds no products.
@@ -110,6 +121,11 @@ class WorkLists:
             listed = listing_texts(session, [sku for sku in skus if "title" not in own.get(sku, {})])
         return {sku: listed.get(sku, {}) | own.get(sku, {}) for sku in skus}
 
+    def _end(self) -> LogEnd | None:
+        with self.store.reading() as session:
+            # every decision is in the audit log, so that its length tells whether anything changed
+            return read_log_end(session)
+
     def _read_list(self, number: int) -> WorkList:
         with self.store.reading() as session:
             batch = get_batch(session, number)
@@ -118,7 +134,9 @@ class WorkLists:
             record = _record(batch, count_states(session, [number])[number])
             values = recommendation_values(session, number)
         texts = self.texts(number, [one.sku for one in values])
-        rows = [_row(one, texts.get(one.sku, {})) for one in values]
+        inputs = self.inputs(number)
+        gains = {} if inputs is None else expected_gains(inputs, {one.sku: _price(one) for one in values})
+        rows = [_row(one, texts.get(one.sku, {}), gains.get(one.sku)) for one in values]
         waiting = [row for row in rows if row["step"] == "waiting"]
         approved = [row for row in rows if row["state"] == "approved"]
         return WorkList(
@@ -130,17 +148,7 @@ class WorkLists:
         )
 
     def _read_inputs(self, number: int) -> PlanInputs | None:
-        with self.store.reading() as session:
-            batch = get_batch(session, number)
-            if batch is None:
-                raise unknown_batch(number)
-            text = get_document(session, batch.snapshot)
-            if not text.startswith("{"):
-                return None
-            settings = json.loads(text)
-            keys = settings.get("parts", {})
-            parts = {name: get_document(session, keys[name]) if name in keys else "" for name in PARTS}
-        return read_snapshot(settings, parts) if parts["products"] else None
+        return recorded_inputs(self.store, number)[0]
 
     def _remembered(self, key: Hashable, make: Callable[[], _ONE]) -> _ONE:
         with self._lock:
@@ -168,9 +176,13 @@ def _frame_texts(frame: pd.DataFrame, skus: list[str]) -> dict[str, dict[str, st
     }
 
 
-def _row(one: RecommendationValues, texts: dict[str, str]) -> dict[str, Any]:
-    current = float(one.current_price)
-    price = float(one.proposed_price if one.decided_price is None else one.decided_price)
+def _price(one: RecommendationValues) -> float:
+    return float(one.proposed_price if one.decided_price is None else one.decided_price)
+
+
+def _row(one: RecommendationValues, texts: dict[str, str], gain: float | None) -> dict[str, Any]:
+    current, price = float(one.current_price), _price(one)
+    bound = [verdict for verdict in one.verdicts if verdict.get("bound")]
     return {
         "id": one.recommendation,
         "sku": one.sku,
@@ -184,13 +196,15 @@ def _row(one: RecommendationValues, texts: dict[str, str]) -> dict[str, Any]:
         "change": price / current - 1,
         "low": float(one.price_low),
         "high": float(one.price_high),
-        "gain": one.gain,
+        "gain": one.gain if gain is None else gain,
+        "planned_gain": one.gain,
         "units": one.units,
         "state": one.state,
         "step": _step(one),
         "edited": one.edited_by,
-        "rules": ", ".join(verdict["rule_id"] for verdict in one.verdicts if verdict.get("bound")),
-        "why": one.rationale,
+        "rules": ", ".join(verdict["rule_id"] for verdict in bound),
+        "holding": max(bound, key=lambda verdict: verdict.get("cost", 0.0), default=None),
+        "broken": [verdict for verdict in one.verdicts if not verdict.get("satisfied", True)],
     }
 
 

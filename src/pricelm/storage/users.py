@@ -26,7 +26,7 @@ class User(Base):
     disabled: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
-def add_user(session: Session, name: str, role: str, password_hash: str, language: str = "en") -> User:
+def add_user(session: Session, name: str, role: str, password_hash: str, language: str = "") -> User:
     """Add a person."""
     row = User(
         name=name, role=role, password_hash=password_hash, language=language, failed_logins=0,

@@ -36,6 +36,7 @@ def test_the_codes_are_those_that_scripts_rely_on() -> None:
         (errors.ConfigError("x"), 2),
         (errors.BackboneError("x"), 4),
         (errors.BundleError("x"), 4),
+        (errors.NoModelError("x"), 4),
         (errors.BundleVersionError("x"), 4),
         (errors.OutputError("x"), 2),
         (errors.StoreError("x"), 7),

@@ -20,12 +20,12 @@ from pricelm.services.approving import (
     DecisionRequest,
     approve,
     decisions_about,
-    edit,
     list_batches,
     reject,
     show_batch,
 )
 from pricelm.services.auditing import show_audit, verify_audit
+from pricelm.services.editing import PriceEdit, edit
 from pricelm.services.optimizing import OptimizeRequest, optimize_prices
 from pricelm.services.price_targets import open_target
 from pricelm.services.replaying import replay_batch, replay_recommendation
@@ -162,8 +162,8 @@ def test_approve_edit_reject_and_two_pairs_of_eyes(store_url: str) -> None:
         reject(store_url, DecisionRequest(number, EVE, ["a"]))
     reject(store_url, DecisionRequest(number, EVE, ["a"], "too early"))
     # an edit makes the editor the proposer
-    edit(store_url, DecisionRequest(number, EVE, ["b"], "round"), 15.0)
-    edit(store_url, DecisionRequest(number, EVE, ["c"], "round"), 9.5)
+    edit(store_url, DecisionRequest(number, EVE, ["b"], "round"), PriceEdit(15.0))
+    edit(store_url, DecisionRequest(number, EVE, ["c"], "round"), PriceEdit(9.5))
     assert states(store_url, number) == {"a": "rejected", "b": "open", "c": "approved", "d": "open"}
     assert approve(store_url, DecisionRequest(number, EVE, ["b"])).done == []
     assert len(approve(store_url, DecisionRequest(number, BEN, ["b"])).done) == 1

@@ -6,10 +6,10 @@ Sales in, records out: nothing here reads a file.
 from pricelm.decisions.promotion.calendar import Calendar, CalendarLimits, Candidate, plan_calendar
 from pricelm.decisions.promotion.campaigns import Campaign, find_campaigns
 from pricelm.decisions.promotion.candidates import CandidateConfig, candidates
+from pricelm.decisions.promotion.config import PromotionConfig
 from pricelm.decisions.promotion.measure import (
     CampaignEffect,
     Effect,
-    PromotionConfig,
     PromotionStudy,
     measure_promotions,
 )

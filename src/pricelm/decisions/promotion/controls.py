@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pricelm.decisions.promotion.campaigns import Grid
-
-if TYPE_CHECKING:
-    from pricelm.decisions.promotion.measure import PromotionConfig
+from pricelm.decisions.promotion.config import PromotionConfig
 
 PARTS = ("uplift", "pull_forward", "cannibalization", "halo")
 _HALF = 0.5

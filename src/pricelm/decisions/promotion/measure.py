@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pricelm.core.errors import ConfigError, DataError
+from pricelm.core.errors import DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.decisions.demand.panel import SalesPanel
 from pricelm.decisions.promotion.campaigns import Campaign, Grid, find_campaigns, sales_grid
+from pricelm.decisions.promotion.config import FEWEST_PLACEBOS, PromotionConfig
 from pricelm.decisions.promotion.controls import PARTS, Contrast, contrasts
-
-_FEWEST_PLACEBOS = 19
-
-
-@dataclass(frozen=True)
-class PromotionConfig:
-    """How campaigns are measured.
-
-    Parameters
-    ----------
-    weeks_before : int, default 8
-        Weeks before a campaign on which controls are matched.
-    weeks_after : int, default 4
-        Weeks after it in which purchases may be missing that were pulled forward.
-    n_controls : int, default 10
-        Series that a campaign is compared with.
-    n_placebos : int, default 300
-        Made-up campaigns that tell how far the measure strays by itself.
-    confidence_level : float, default 0.9
-        Of the intervals.
-    seed : int, default 0
-        Of the placebos.
-
-    Raises
-    ------
-    ConfigError
-        If a number makes no sense.
-    """
-
-    weeks_before: int = 8
-    weeks_after: int = 4
-    n_controls: int = 10
-    n_placebos: int = 300
-    confidence_level: float = 0.9
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        counts = (self.weeks_before, self.weeks_after, self.n_controls)
-        if min(counts) < 1 or self.n_placebos < _FEWEST_PLACEBOS or not 0 < self.confidence_level < 1:
-            raise ConfigError(
-                f"expected weeks and controls of 1 or more, {_FEWEST_PLACEBOS} placebos or more and a "
-                f"confidence level between 0 and 1, got {asdict(self)}"
-            )
 
 
 @dataclass(frozen=True)
@@ -179,9 +137,9 @@ def measure_promotions(
     progress.start("measuring campaigns", len(campaigns))
     placebos = _placebos(grid, config, [one.end - one.start + 1 for one in campaigns])
     scores = {part: [one[part].score for one in placebos if part in one] for part in PARTS}
-    if len(scores["uplift"]) < _FEWEST_PLACEBOS:
+    if len(scores["uplift"]) < FEWEST_PLACEBOS:
         raise DataError(
-            f"too little without promotion: expected {_FEWEST_PLACEBOS} stretches of "
+            f"too little without promotion: expected {FEWEST_PLACEBOS} stretches of "
             f"{config.weeks_before + config.weeks_after + 1} weeks or more to test the measure on, got "
             f"{len(scores['uplift'])}"
         )
@@ -232,7 +190,7 @@ def _effect(
     known = {
         part: _interval(one, scores[part], config.confidence_level)
         for part, one in measured.items()
-        if len(scores[part]) >= _FEWEST_PLACEBOS
+        if len(scores[part]) >= FEWEST_PLACEBOS
     }
     return CampaignEffect(
         campaign,
@@ -261,7 +219,7 @@ def _reach(scores: np.ndarray, level: float) -> float:
 
 def _held_share(values: Sequence[float], level: float) -> float:
     known = np.abs(np.asarray(values))
-    if known.size < 2 * _FEWEST_PLACEBOS:
+    if known.size < 2 * FEWEST_PLACEBOS:
         return float("nan")
     halves = (known[::2], known[1::2])
     held = [other <= _reach(own, level) for own, other in (halves, halves[::-1])]

@@ -28,8 +28,14 @@ def profit_chart(
         for place, (name, price) in enumerate(marks)
     ]
     return _base() | {
-        "grid": {"left": 12, "right": 24, "top": 44, "bottom": 34, "containLabel": True},
-        "xAxis": _axis(words("column.price"), "value")
+        "grid": {
+            "left": 12,
+            "right": 24,
+            "top": 28 + 16 * min(len(marks), 3),
+            "bottom": 34,
+            "containLabel": True,
+        },
+        "xAxis": _axis(words("column.price_at"), "value")
         | {"scale": True, "nameLocation": "middle", "nameGap": 28},
         "yAxis": _axis(words("product.profit"), "value") | {"scale": True},
         "series": [
@@ -94,7 +100,7 @@ def sales_chart(weeks: Sequence[tuple[str, float, float]], words: Words) -> dict
         "xAxis": _axis("", "category") | {"data": [week for week, _, _ in weeks]},
         "yAxis": [
             _axis(words("column.units"), "value"),
-            _axis(words("column.price"), "value") | {"scale": True, "splitLine": {"show": False}},
+            _axis(words("column.price_at"), "value") | {"scale": True, "splitLine": {"show": False}},
         ],
         "series": [
             {
@@ -105,7 +111,7 @@ def sales_chart(weeks: Sequence[tuple[str, float, float]], words: Words) -> dict
             },
             {
                 "type": "line",
-                "name": words("column.price"),
+                "name": words("column.price_at"),
                 "yAxisIndex": 1,
                 "data": [round(price, 2) for _, price, _ in weeks],
                 "symbol": "none",

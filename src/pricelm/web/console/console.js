@@ -12,6 +12,7 @@ const pricelmMoney = (p) =>
     : new Intl.NumberFormat(pricelmWork.locale, {
         style: pricelmWork.currency ? "currency" : "decimal",
         currency: pricelmWork.currency || undefined,
+        currencyDisplay: pricelmWork.currency ? "narrowSymbol" : undefined,
         minimumFractionDigits: 2,
         maximumFractionDigits: 2,
       }).format(p.value);
@@ -30,6 +31,16 @@ function pricelmProduct(p) {
   return link;
 }
 
+// a spreadsheet takes a cell that begins like this for a formula
+const pricelmCell = (p) => {
+  const text = p.value === null || p.value === undefined ? "" : p.formatValue(p.value);
+  return typeof p.value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+};
+
+function pricelmExport(fileName) {
+  pricelmApi.exportDataAsCsv({ fileName, processCellCallback: pricelmCell });
+}
+
 async function pricelmLoad() {
   const answer = await fetch(pricelmWork.url, { headers: { Accept: "application/json" } });
   if (answer.redirected) return location.reload();
@@ -41,7 +52,7 @@ async function pricelmLoad() {
 function pricelmReady(event) {
   pricelmApi = event.api;
   const narrow = window.innerWidth < 700;
-  if (narrow) pricelmApi.setColumnsVisible(["action", "current", "change", "rules", "step", "why"], false);
+  if (narrow) pricelmApi.setColumnsVisible(["action", "current", "step", "why"], false);
   if (pricelmWork.step)
     pricelmApi.setFilterModel({ step: { filterType: "text", type: "equals", filter: pricelmWork.step } });
   pricelmLoad();
@@ -50,6 +61,15 @@ function pricelmReady(event) {
 function pricelmChosen() {
   return pricelmApi ? pricelmApi.getSelectedNodes().map((node) => node.data.sku) : [];
 }
+
+// a printer gets rows, not a window on them
+const PRINTED_ROWS = 1000;
+window.addEventListener("beforeprint", () => {
+  if (pricelmApi && pricelmApi.getDisplayedRowCount() <= PRINTED_ROWS) pricelmApi.setGridOption("domLayout", "print");
+});
+window.addEventListener("afterprint", () => {
+  if (pricelmApi) pricelmApi.setGridOption("domLayout", "normal");
+});
 
 // keys: "/" to search; on Today "a", "e", "r" decide about what is chosen
 document.addEventListener("keydown", (event) => {

@@ -10,7 +10,8 @@ from nicegui import ui
 
 from pricelm.core.errors import ConfigError
 from pricelm.services.applying import DeliveryResult
-from pricelm.services.approving import DecisionRequest, Decisions, approve, edit, reject
+from pricelm.services.approving import DecisionRequest, Decisions, approve, reject
+from pricelm.services.editing import PriceEdit, edit
 from pricelm.services.outbox import apply_to_outbox, roll_back_to_outbox
 from pricelm.services.rolling_back import RollbackScope
 from pricelm.services.service_keys import Caller, Role
@@ -111,20 +112,25 @@ class DecisionBar:
 
     async def _edit(self) -> None:
         skus = await self._table.chosen()
-        if len(skus) != 1:
-            self._visitor.warn(self._visitor.words("edit.one"))
-            return
+        words, is_one = self._visitor.words, len(skus) == 1
         with ui.element("div").classes("fields") as fields:
-            price = ui.number(self._visitor.words("column.price"), min=0.01, step=0.01, format="%.2f")
-            price.props("outlined dense autofocus")
-        reason = await self._reason(self._visitor.words("edit.title", sku=skus[0]), fields)
+            if is_one:
+                typed = ui.number(words("column.price"), min=0.01, step=0.01, format="%.2f")
+            else:
+                typed = ui.number(words("edit.change"), min=-99, max=1000, step=0.5, format="%.1f")
+                paragraph(words("edit.change.text")).classes("soft")
+            typed.props("outlined dense autofocus")
+        title = words("edit.title", sku=skus[0]) if is_one else words("edit.many", count=len(skus))
+        reason = await self._reason(title, fields)
         if reason:
-            value = price.value
+            value = typed.value
 
             def step(caller: Caller) -> Decisions:
                 if value is None:
-                    raise ConfigError(self._visitor.words("edit.price"))
-                return edit(self._visitor.store_url, self._request(caller, skus, reason), float(value))
+                    raise ConfigError(words("edit.price"))
+                wanted = PriceEdit(float(value)) if is_one else PriceEdit(change=float(value) / 100)
+                inputs = self._visitor.parts.lists.inputs(self._batch)
+                return edit(self._visitor.store_url, self._request(caller, skus, reason), wanted, inputs)
 
             await self._do(step)
 

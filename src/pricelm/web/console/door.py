@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, urlsplit
@@ -21,6 +22,7 @@ from pricelm.services.console_sessions import SessionBook, Visit
 from pricelm.services.service_keys import Role
 from pricelm.web.console.login import COOKIE, LOGIN, Login
 from pricelm.web.console.registry import AccessList
+from pricelm.web.console.words import preferred_language
 
 THEME_COOKIE = "pricelm_theme"
 _FRAMEWORK = "/_nicegui/"
@@ -71,6 +73,9 @@ class Door:
             return
         request = _Request(scope)
         visit = await asyncio.to_thread(self._sessions.find, request.secret) if request.secret else None
+        if visit is not None and not visit.language:
+            accepted = request.headers.get("accept-language", "")
+            visit = dataclasses.replace(visit, language=preferred_language(accepted))
         if scope["type"] == "websocket":
             await self._connect(request, visit, receive, send)
             return

@@ -10,8 +10,8 @@ _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥"}
 _WITHOUT_CENTS = 1_000
 
 
-def amount(value: float, currency: str, words: Words) -> str:
-    """Return an amount of money; large ones without cents.
+def amount(value: float, currency: str, words: Words, *, exact: bool = False) -> str:
+    """Return an amount of money; large ones without cents, unless it has to be exact.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def amount(value: float, currency: str, words: Words) -> str:
     ('-$3.50', 'CHF 12,346')
     """
     sign = _SIGNS.get(currency, f"{currency} " if currency else "")
-    places = 0 if abs(value) >= _WITHOUT_CENTS else 2
+    places = 0 if abs(value) >= _WITHOUT_CENTS and not exact else 2
     return f"{'-' if value < 0 else ''}{sign}{abs(value):,.{places}f}"
 
 

@@ -91,5 +91,5 @@ def show_quote(visitor: Visitor, quote: Quote, effects: tuple[WordEffect, ...]) 
             [one.title, amount(one.price, estimate.currency, words), f"{one.similarity:.2f}"]
             for one in quote.comparables
         ]
-        head = [words("column.title"), words("column.price"), words("quote.similarity")]
+        head = [words("column.title"), words("column.price_at"), words("quote.similarity")]
         table(head, rows, words("quote.comparables"), numbers=(1, 2))

@@ -55,18 +55,25 @@ class WorkTable:
         def column(field: str, **more: Any) -> dict[str, Any]:
             return {"field": field, "headerName": words(f"column.{field}"), **more}
 
-        number = {"type": "rightAligned", "width": 118}
+        number = {"type": "rightAligned", "width": 112}
         return {
             "columnDefs": [
-                column("title", flex=4, minWidth=190, **{":cellRenderer": "pricelmProduct"}),
+                column("title", flex=4, minWidth=170, **{":cellRenderer": "pricelmProduct"}),
                 column("category", width=150, hide=True),
-                column("action", width=105, **{":valueFormatter": "pricelmLabel('action')"}),
+                column("action", width=92, **{":valueFormatter": "pricelmLabel('action')"}),
                 column("current", **number, **{":valueFormatter": "pricelmMoney"}),
-                column("price", **number, cellClass="strong", **{":valueFormatter": "pricelmMoney"}),
-                column("change", **(number | {"width": 100}), **{":valueFormatter": "pricelmShare"}),
-                column("gain", **number, sort="desc", **{":valueFormatter": "pricelmMoney"}),
-                column("rules", width=150),
-                column("step", width=115, **{":valueFormatter": "pricelmLabel('step')"}),
+                column(
+                    "price",
+                    **number,
+                    cellClass="ag-right-aligned-cell strong",
+                    **{":valueFormatter": "pricelmMoney"},
+                ),
+                column("change", **(number | {"width": 92}), **{":valueFormatter": "pricelmShare"}),
+                column(
+                    "gain", **(number | {"width": 124}), sort="desc", **{":valueFormatter": "pricelmMoney"}
+                ),
+                column("rules", width=150, hide=True),
+                column("step", width=104, **{":valueFormatter": "pricelmLabel('step')"}),
                 column("why", flex=3, minWidth=220, **{":tooltipValueGetter": "p => p.value"}),
             ],
             "defaultColDef": {
@@ -106,8 +113,7 @@ class WorkTable:
 
     def export(self) -> None:
         """Let the browser save what is shown."""
-        name = {"fileName": f"pricelm-plan-{self._batch}.csv"}
-        self._grid.run_grid_method("exportDataAsCsv", name)
+        ui.run_javascript(f'pricelmExport("pricelm-plan-{self._batch}.csv")')
 
     def reload(self) -> None:
         """Fetch the rows again."""

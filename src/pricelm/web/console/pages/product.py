@@ -11,11 +11,16 @@ from pricelm.core.errors import ConfigError
 from pricelm.services.product_view import PricePoint, ProductHistory, ProductView, product_history
 from pricelm.web.console.charts import profit_chart, sales_chart, steps_chart
 from pricelm.web.console.formats import amount, moment, share, signed, whole
+from pricelm.web.console.reasons import reason, verdict_text
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.tables import table
 from pricelm.web.console.text_price import text_price
 from pricelm.web.console.visitor import Visitor
 from pricelm.web.console.words import Words
+
+_SAME = 0.01
+_MOST_MARKS = 3
+_MOST_OTHERS = 10
 
 
 async def build(visitor: Visitor) -> None:
@@ -55,7 +60,7 @@ def _title(visitor: Visitor, batch: int, row: dict[str, Any], currency: str) -> 
         shown = [
             ("column.current", amount(row["current"], currency, words), ""),
             ("column.price", amount(row["price"], currency, words), share(row["change"])),
-            ("column.gain", signed(row["gain"] or 0.0, currency, words), words("today.gain.hint")),
+            ("column.gain", signed(row["gain"] or 0.0, currency, words), _gain_hint(row, currency, words)),
             (
                 "product.range",
                 _range(row["low"], row["high"], currency, words),
@@ -71,8 +76,14 @@ def _title(visitor: Visitor, batch: int, row: dict[str, Any], currency: str) -> 
                     ui.label(value).classes("number")
                     if hint:
                         ui.label(hint).classes("soft")
-    if row["why"]:
-        paragraph(row["why"]).classes("why")
+    paragraph(reason(row, currency, words)).classes("why")
+
+
+def _gain_hint(row: dict[str, Any], currency: str, words: Words) -> str:
+    planned = row["planned_gain"]
+    if planned is None or row["edited"] or abs(planned - (row["gain"] or 0.0)) < _SAME:
+        return words("today.gain.hint")
+    return words("product.careful", amount=signed(planned, currency, words))
 
 
 def _range(low: float, high: float, currency: str, words: Words) -> str:
@@ -95,7 +106,8 @@ class _Prices:
         marks = [(words("steps.now"), row["current"])]
         if abs(row["price"] - row["current"]) > 0.005:
             marks.append((words("steps.then"), row["price"]))
-        marks += [(one.seller, float(one.price)) for one in self._history.market[:5]]
+        others = self._others()
+        marks += [(name, price) for name, price, _ in others[:_MOST_MARKS]]
         with ui.element("div").classes("columns"):
             with ui.element("section").classes("panel wide"):
                 heading(words("product.curve"), 2)
@@ -114,6 +126,30 @@ class _Prices:
                 paragraph(words("product.steps.text")).classes("soft")
                 chart = ui.echart(steps_chart(view.steps(row["price"]), words)).classes("chart")
                 chart.props(f'role="img" aria-label="{words("product.steps")}"')
+                self._competitors(others)
+
+    def _others(self) -> list[tuple[str, float, str]]:
+        """Return who else sells it, at which price, and when that was seen."""
+        words, planned = self._visitor.words, self._view.competitor_price
+        seen = [
+            (one.seller, float(one.price), moment(one.observed_at, words)) for one in self._history.market
+        ]
+        if planned is not None and not seen:
+            return [(words("product.competitor"), planned, words("product.competitor.plan"))]
+        return seen
+
+    def _competitors(self, others: list[tuple[str, float, str]]) -> None:
+        words, currency, price = self._visitor.words, self._view.currency, self._row["price"]
+        heading(words("product.competitors"), 3)
+        if not others:
+            paragraph(words("product.competitors.none")).classes("soft")
+            return
+        rows = [
+            [name, amount(other, currency, words), share(price / other - 1), at]
+            for name, other, at in others[:_MOST_OTHERS]
+        ]
+        head = ["column.seller", "column.price_at", "column.against", "column.at"]
+        table([words(key) for key in head], rows, words("product.competitors"), numbers=(1, 2))
 
     def _asked(self, price: float) -> None:
         self._answer.refresh(self._view.at(price))
@@ -123,7 +159,7 @@ class _Prices:
         words, currency = self._visitor.words, self._view.currency
         with ui.element("dl").classes("answer").props('aria-live="polite"'):
             for key, value in (
-                ("column.price", amount(point.price, currency, words)),
+                ("column.price_at", amount(point.price, currency, words)),
                 ("column.units", whole(point.units, words)),
                 ("product.revenue", amount(point.revenue, currency, words)),
                 ("product.profit", amount(point.profit, currency, words)),
@@ -141,7 +177,8 @@ class _Prices:
                     ui.icon({"kept": "check", "bound": "lock", "broken": "block"}[mark]).props(
                         f'role="img" aria-label="{words(f"verdict.{mark}")}"'
                     )
-                    ui.label(verdict.message)
+                    limit = self._view.limits.get(verdict.rule_id)
+                    ui.label(verdict_text(verdict, limit, currency, words))
 
 
 def _history(visitor: Visitor, history: ProductHistory, currency: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from nicegui import ui
 from starlette.responses import JSONResponse, Response
@@ -13,8 +14,10 @@ from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
 from pricelm.web.console.doors import three_doors
 from pricelm.web.console.formats import amount, moment, whole
+from pricelm.web.console.reasons import reason
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.visitor import Visitor
+from pricelm.web.console.words import Words
 from pricelm.web.console.work_table import STATES, WorkTable
 
 
@@ -32,13 +35,26 @@ async def build(visitor: Visitor) -> None:
 
 async def rows(visitor: Visitor, batch: str) -> Response:
     """Return the recommendations of a plan for the table."""
+    words = visitor.words
     if not batch.isdigit() or len(batch) > 9:
         return JSONResponse([], 404)
     try:
-        work = await asyncio.to_thread(visitor.parts.lists.work_list, int(batch))
+        body = await asyncio.to_thread(
+            visitor.parts.lists.drawn, int(batch), f"rows {words.language}", lambda work: _lines(work, words)
+        )
     except ConfigError:
         return JSONResponse([], 404)
-    return JSONResponse(work.rows, headers={"Cache-Control": "no-store"})
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _lines(work: WorkList, words: Words) -> bytes:
+    left_out = ("holding", "broken")
+    lines = [
+        {name: value for name, value in row.items() if name not in left_out}
+        | {"why": reason(row, work.batch.currency, words, brief=True)}
+        for row in work.rows
+    ]
+    return json.dumps(lines, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 
 class _Today:
