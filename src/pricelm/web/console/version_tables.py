@@ -33,7 +33,9 @@ def interval_text(measure: str, value: Interval | None) -> str:
     if measure in _SHARES:
         return f"{value[0]:.1%} ({value[1] * 100:.1f} … {value[2] * 100:.1f})"
     places = 2 if measure == "mae" else 3
-    return f"{value[0]:,.{places}f} ({value[1]:,.{places}f} … {value[2]:,.{places}f})"
+    # adding nothing turns -0.0 into 0.0
+    middle, lower, upper = (f"{round(one, places) + 0.0:,.{places}f}" for one in value)
+    return f"{middle} ({lower} … {upper})"
 
 
 def show_version(visitor: Visitor, one: VersionFacts) -> None:

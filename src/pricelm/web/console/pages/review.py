@@ -59,9 +59,8 @@ class _Queue:
     async def show(self) -> None:
         """Draw the items of this page; what the model says of them comes a moment later."""
         url, words = self._visitor.store_url, self._visitor.words
-        counts = await asyncio.to_thread(review_counts, url)
         kind = "" if self._kind == _ALL else self._kind
-        count = counts.get(kind, 0) if kind else sum(counts.values())
+        counts, count = await self._counted()
         self._page = min(self._page, max(0, (count - 1) // AT_ONCE))
         waiting = await asyncio.to_thread(
             lambda: review_queue(url, "open", AT_ONCE, kind=kind, offset=self._page * AT_ONCE)
@@ -74,8 +73,14 @@ class _Queue:
                 nothing(words("review.none"), words("review.none.text"), "task_alt")
             for one in waiting:
                 self._cards.append(_Card(self, self._visitor, one))
-        self._turning(count)
-        ui.timer(0.05, self._price, once=True)
+        self._turning(count, len(waiting))
+        with self._place:
+            ui.timer(0.05, self._price, once=True)
+
+    async def _counted(self) -> tuple[dict[str, int], int]:
+        """Return the open items by kind, and how many are of the chosen kind."""
+        counts = await asyncio.to_thread(review_counts, self._visitor.store_url)
+        return counts, sum(counts.values()) if self._kind == _ALL else counts.get(self._kind, 0)
 
     def _choices(self, counts: dict[str, int]) -> None:
         words = self._visitor.words
@@ -92,18 +97,18 @@ class _Queue:
                 undo.props("no-caps outline data-key=u")
             ui.label(words("review.keys")).classes("soft")
 
-    def _turning(self, count: int) -> None:
+    def _turning(self, count: int, shown: int) -> None:
         words = self._visitor.words
         self._pages.clear()
-        if count <= AT_ONCE:
-            return
         first = self._page * AT_ONCE
-        last = min(first + AT_ONCE, count)
+        last = first + shown
+        if count <= shown:
+            return
         with self._pages:
             back = ui.button(icon="chevron_left", on_click=lambda: self._turn(-1))
             back.props(f'flat aria-label="{words("review.back")}"').set_enabled(first > 0)
-            shown = {"first": first + 1, "last": last, "count": whole(count, words)}
-            ui.label(words("review.shown", **shown))
+            facts = {"first": first + 1, "last": last, "count": whole(count, words)}
+            ui.label(words("review.shown", **facts))
             on = ui.button(icon="chevron_right", on_click=lambda: self._turn(1))
             on.props(f'flat aria-label="{words("review.on")}"').set_enabled(last < count)
 
@@ -132,16 +137,27 @@ class _Queue:
                 card.say(str(error))
             return
         for card, (quote, _) in zip(cards, answers, strict=True):
-            card.show(quote)
+            if card in self._cards:
+                card.show(quote)
 
     async def close(self, card: _Card, work: Callable[[Caller], None]) -> None:
         """Close an item, and go on with the next."""
-        if await self._done(work):
-            self._closed = card.record
-            self._visitor.tell(self._visitor.words("done"))
+        if not await self._done(work):
+            return
+        self._closed = card.record
+        place = self._cards.index(card)
+        self._cards.remove(card)
+        card.remove()
+        counts, count = await self._counted()
+        if not self._cards or len(self._cards) < min(AT_ONCE // 2, count):
             await self.show()
-            if self._cards:
-                self._cards[0].focus()
+        else:
+            self._choices(counts)
+            self._turning(count, len(self._cards))
+        if self._cards:
+            # what was clicked is gone, and with it the place that it stood in
+            with self._place:
+                self._cards[min(place, len(self._cards) - 1)].focus()
 
     async def undo(self) -> None:
         """Open the item again that was closed last."""
@@ -151,6 +167,8 @@ class _Queue:
         if await self._done(lambda caller: reopen_item(url, closed.item, caller.name)):
             self._closed = None
             await self.show()
+            with self._place:
+                self._cards[0].focus()
 
     async def _done(self, work: Callable[[Caller], None]) -> bool:
         def step(caller: Caller) -> bool:
@@ -168,7 +186,7 @@ class _Card:
         self.listing = one.listing
         self._currency = str(one.listing.get("currency") or "")
         words = visitor.words
-        with ui.element("section").classes("panel review"):
+        with ui.element("section").classes("panel review") as self._section:
             heading(str(one.listing.get("title") or one.listing_id or words("review.untitled"))[:300], 2)
             kind = words.or_as_it_is(f"review.{one.kind}", one.kind)
             paragraph(f"{kind} · {moment(one.at, words)} · {one.reason}").classes("soft")
@@ -200,7 +218,7 @@ class _Card:
             ui.label(interval).classes("soft")
             if quote.comparables:
                 rows = [[one.title[:120], amount(one.price, currency, words)] for one in quote.comparables]
-                head = [words("quote.comparables"), words("column.price")]
+                head = [words("quote.comparables"), words("role_of.price")]
                 table(head, rows, words("quote.comparables"), numbers=(1,))
 
     def say(self, text: str) -> None:
@@ -211,7 +229,14 @@ class _Card:
 
     def focus(self) -> None:
         """Put the cursor where the price goes."""
-        self._price.run_method("focus")
+        # once the page has drawn it
+        ui.run_javascript(
+            f"setTimeout(() => document.querySelector('#c{self._section.id} input')?.focus(), 60)"
+        )
+
+    def remove(self) -> None:
+        """Take it off the page."""
+        self._section.delete()
 
     def _facts(self) -> None:
         with ui.element("dl").classes("answer"):
