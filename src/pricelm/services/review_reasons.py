@@ -9,8 +9,7 @@ from pricelm.core.nouns import Quote
 
 # An asked price beyond twice an end of the interval is no bargain any more, but a slip or another product.
 _FAR = 2.0
-# Members that say prices so far apart have not read the same thing; those that hardly count are not asked.
-_APART = 4.0
+# Members that hardly count are not asked.
 _LEAST_WEIGHT = 0.1
 
 
@@ -48,17 +47,21 @@ def why_review(
         return None
     if estimate.abstained:
         return "abstained", estimate.reason
-    if asked is not None and math.isfinite(asked) and asked > 0:
-        side = "above" if asked > ends.upper * _FAR else "below" if asked < ends.lower / _FAR else ""
-        if side:
-            interval = f"{ends.lower:,.2f} to {ends.upper:,.2f}"
-            return "suspicious", f"the price {asked:,.2f} is far {side} the interval {interval}"
+    interval = f"{ends.lower:,.2f} to {ends.upper:,.2f}"
+    if asked is not None and math.isfinite(asked) and asked > 0 and _is_far(asked, quote):
+        side = "above" if asked > ends.upper else "below"
+        return "suspicious", f"the price {asked:,.2f} is far {side} the interval {interval}"
     said = {
         name: price
         for name, price in quote.member_prices.items()
         if price > 0 and (weights or {}).get(name, 0.0) >= _LEAST_WEIGHT
     }
-    if said and max(said.values()) > _APART * min(said.values()):
+    if any(_is_far(price, quote) for price in said.values()):
         each = ", ".join(f"{name} {price:,.2f}" for name, price in sorted(said.items()))
-        return "suspicious", f"the parts of the model disagree: {each}"
+        return "suspicious", f"the parts of the model disagree: {each}; the interval is {interval}"
     return None
+
+
+def _is_far(price: float, quote: Quote) -> bool:
+    ends = quote.estimate.interval
+    return price > ends.upper * _FAR or price < ends.lower / _FAR

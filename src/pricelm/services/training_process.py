@@ -71,7 +71,7 @@ def _train(folder: Path, order: TrainingOrder) -> dict[str, object]:
         "state": "finished",
         "version": version.version,
         "labels": result.labels,
-        "rows": result.data.rows_kept,
+        "rows": result.model.training_["rows"],
         "rejected": dict(result.data.rejected),
         "ended": time.time(),
     }

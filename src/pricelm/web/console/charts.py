@@ -146,6 +146,7 @@ def effects_chart(effects: Sequence[tuple[str, float]], words: Words) -> dict[st
 def loss_chart(losses: Sequence[tuple[int, float]], words: Words) -> dict[str, Any]:
     """Return the loss of a tuning against its steps."""
     return _base() | {
+        "grid": {"left": 12, "right": 24, "top": 36, "bottom": 34, "containLabel": True},
         "xAxis": _axis(words("training.step"), "value") | {"nameLocation": "middle", "nameGap": 28},
         "yAxis": _axis(words("training.loss"), "value") | {"scale": True},
         "series": [
