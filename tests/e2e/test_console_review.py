@@ -77,9 +77,9 @@ def test_labels_reach_the_version_that_is_trained_and_promoted(shop: Shop, tmp_p
     expect(page.locator("main")).to_contain_text("of 119")
     assert [(one.listing_id, one.price) for one in review_labels(shop.store)] == [("r0", 42.0), ("r1", 43.0)]
     save_picture(page, "review")
-    for _ in range(2):
+    for shown in ("51 to 100 of 119", "101 to 119 of 119"):
         page.get_by_role("button", name="The next page").click()
-    expect(page.locator("main")).to_contain_text("101 to 119 of 119")
+        expect(page.locator("main")).to_contain_text(shown)
     page.get_by_label("Kind").click()
     page.get_by_role("option", name="Suspicious").click()
     expect(cards).to_have_count(1)

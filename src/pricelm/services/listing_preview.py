@@ -54,9 +54,9 @@ def preview_listings(file: Path) -> ListingPreview:
     --------
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "mine.csv"
-    >>> _ = file.write_text("name,cost\\nred mug,4.50\\ntea pot,19\\n")
+    >>> _ = file.write_text("name,price\\nred mug,4.50\\ntea pot,19\\n")
     >>> preview_listings(file).roles
-    {'price': 'cost', 'title': 'name'}
+    {'price': 'price', 'title': 'name'}
     """
     frame = next(iter(read_chunks(file, chunk_rows=_ROWS)))
     if frame.shape[1] > _MOST_COLUMNS:

@@ -19,7 +19,7 @@ from pricelm.catalog.duplicates import duplicate_groups
 from pricelm.catalog.readers import read_listings
 from pricelm.catalog.splits import split_listings
 from pricelm.core.cluster import ray_cluster
-from pricelm.core.errors import BundleError, ConfigError
+from pricelm.core.errors import BundleError, ConfigError, DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.evaluation.evaluator import Evaluation
 from pricelm.evaluation.report_data import DataReport
@@ -41,6 +41,7 @@ from pricelm.services.reporting import data_report, publish_report, report_data
 from pricelm.services.training_labels import LabeledFrame, review_labels, with_labels
 
 _LARGEST_TEST_SHARE = 0.5
+_LEAST_OWN_ROWS = 2
 _LANGUAGE = "language"
 
 
@@ -270,6 +271,11 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         labeled = _with_review_labels(frame, columns, request, progress)
         data = prepare(labeled.frame, columns, options, progress)
         rejected.add(data.rejected)
+        if labeled.rows and len(data.listings.index.difference(list(labeled.rows))) < _LEAST_OWN_ROWS:
+            raise DataError(
+                "expected listings with a price besides those of the review queue, found none that can be "
+                f"used: {'; '.join(data.report.counts) or 'there are none'}"
+            )
         with _cluster(options, progress):
             run_dir = run_folder(request.out)
             trained = fit_and_measure(labeled.frame, data, options, run_dir, progress, labeled.rows)

@@ -146,9 +146,9 @@ class TrainingRuns:
             If a training runs already, or this one has finished.
         """
         folder = self._folder(name)
+        if read_document(folder / RESULT).get("state") == "finished":
+            raise ConfigError(f"expected a training that did not finish, and {name} did")
         with self._alone() as lock:
-            if read_document(folder / RESULT).get("state") == "finished":
-                raise ConfigError(f"expected a training that did not finish, and {name} did")
             replace(TrainingOrder.read(folder), begun=time.time()).write(folder)
             for file in (RESULT, STOP, STATE):
                 (folder / file).unlink(missing_ok=True)
@@ -247,8 +247,11 @@ class TrainingRuns:
         return folder
 
     @contextmanager
-    def _alone(self, tries: int = 3) -> Iterator[IO[bytes]]:
-        """Hold the lock that a training holds as long as it runs; whoever only looks holds it a moment."""
+    def _alone(self, tries: int = 20) -> Iterator[IO[bytes]]:
+        """Hold the lock that a training holds as long as it runs.
+
+        Whoever only looks holds it for a moment, and a process that has told its result still has to end.
+        """
         import fcntl
 
         try:

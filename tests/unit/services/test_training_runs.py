@@ -106,7 +106,6 @@ def _command(process: Path) -> bytes:
     [
         ({"megabytes": 20}, "20 are allowed"),
         ({"seconds": 0.0}, "longer than 0 hours"),
-        ({"roles": {"price": "no_such"}}, "no_such"),
     ],
 )
 def test_limits_and_failures_are_told(

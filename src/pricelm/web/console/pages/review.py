@@ -46,6 +46,7 @@ class _Queue:
         self._kind, self._page = _ALL, 0
         self._cards: list[_Card] = []
         self._closed: ReviewRecord | None = None
+        self._turn_number = 0
 
     async def build(self) -> None:
         with ui.element("div").classes("filters") as self._filters:
@@ -59,12 +60,17 @@ class _Queue:
     async def show(self) -> None:
         """Draw the items of this page; what the model says of them comes a moment later."""
         url, words = self._visitor.store_url, self._visitor.words
+        self._turn_number += 1
+        mine = self._turn_number
         kind = "" if self._kind == _ALL else self._kind
         counts, count = await self._counted()
         self._page = min(self._page, max(0, (count - 1) // AT_ONCE))
         waiting = await asyncio.to_thread(
             lambda: review_queue(url, "open", AT_ONCE, kind=kind, offset=self._page * AT_ONCE)
         )
+        # who clicks twice sees what was asked for last
+        if mine != self._turn_number:
+            return
         self._choices(counts)
         self._place.clear()
         self._cards = []
