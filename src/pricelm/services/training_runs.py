@@ -40,6 +40,7 @@ _USUAL_MEGABYTES = 8_192
 _MOST_LOG_BYTES = 8 << 20
 _MOST_LOSSES = 200
 _BETWEEN_TRIES_SECONDS = 0.1
+_TRIES, _TRIES_AT_THE_END = 3, 50
 _UPLOADS = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 
 
@@ -247,11 +248,8 @@ class TrainingRuns:
         return folder
 
     @contextmanager
-    def _alone(self, tries: int = 20) -> Iterator[IO[bytes]]:
-        """Hold the lock that a training holds as long as it runs.
-
-        Whoever only looks holds it for a moment, and a process that has told its result still has to end.
-        """
+    def _alone(self, tries: int | None = None) -> Iterator[IO[bytes]]:
+        """Hold the lock that a training holds as long as it runs; whoever only looks holds it for a moment."""
         import fcntl
 
         try:
@@ -260,7 +258,7 @@ class TrainingRuns:
         except OSError as error:
             raise OutputError(f"{self.models} cannot be written ({error.strerror})") from error
         with lock:
-            for left in reversed(range(tries)):
+            for left in reversed(range(tries or self._tries())):
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
@@ -271,6 +269,12 @@ class TrainingRuns:
                         ) from None
                     time.sleep(_BETWEEN_TRIES_SECONDS)
             yield lock
+
+    def _tries(self) -> int:
+        """Return how often to try: a process that has told its result still has to end."""
+        known = self._orders()
+        newest = max(known, key=lambda name: known[name].begun, default="")
+        return _TRIES_AT_THE_END if newest and (self.models / newest / RESULT).exists() else _TRIES
 
     def _is_taken(self) -> bool:
         try:
