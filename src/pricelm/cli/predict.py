@@ -45,6 +45,14 @@ def predict(
     engine: EngineOption = EngineName.local,
     images: ImagesOption = None,
     query: QueryOption = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Put listings that a person should look at into the review queue of this store.",
+            show_default=False,
+        ),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Price a file of listings, chunk by chunk; the output appears when it is complete.
@@ -53,9 +61,12 @@ def predict(
     """
     from rich.text import Text
 
+    from pricelm.cli.actors import actor_name
     from pricelm.cli.console import TerminalProgress, print_json, stdout_console
     from pricelm.cli.tables import counts_line, places_view
     from pricelm.services.predicting import PredictionRequest, predict_prices
+    from pricelm.services.reviewing_files import PricedFile, remember_priced_file
+    from pricelm.services.service_settings import read_settings
 
     with TerminalProgress() as progress:
         request = PredictionRequest(
@@ -69,12 +80,21 @@ def predict(
             engine=engine.value,
         )
         result = predict_prices(request, progress)
+        kept = None
+        if store is not None:
+            progress.start("looking for what a person should see", 0)
+            most = read_settings(store=store).review_per_day
+            priced = PricedFile(model, listings, result.out, query)
+            kept = remember_priced_file(store, priced, actor_name(), most_a_day=most)
     if json_output:
-        print_json(result.to_dict())
+        print_json(result.to_dict() | ({} if kept is None else {"review": vars(kept)}))
         return
     console = stdout_console()
     abstained = f", {result.abstained:,} of them to be looked at" if result.abstained else ""
     console.print(Text(f"{result.rows:,} listings priced{abstained}."))
     if result.rejected_counts:
         console.print(counts_line(result.rejected_counts))
+    if kept is not None:
+        over = f"; {kept.over:,} more than a day has room for were left out" if kept.over else ""
+        console.print(f"{kept.queued:,} listings are new in the review queue{over}.")
     console.print(places_view({"prices": result.out, "rejected": result.rejected}))

@@ -62,5 +62,10 @@ def _demo(settings: ServiceSettings, model: Path | None) -> tuple[ServiceSetting
     console = stderr_console()
     console.print(f"Console: http://localhost:{settings.port}/console/")
     console.print(f"Log in as {names}; the password is {PASSWORD}", markup=False)
-    given = {"store": place.store, "console": "on", "price_target": str(place.outbox)}
+    given = {
+        "store": place.store,
+        "console": "on",
+        "price_target": str(place.outbox),
+        "models_folder": place.models,
+    }
     return settings.model_copy(update=given), model or place.model

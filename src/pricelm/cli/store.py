@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,6 +102,32 @@ def export(folder: NewFolder, store: StoreOption = None, json_output: JsonOption
     with TerminalProgress() as progress:
         made = export_store(_url(store), folder, progress)
     _show_backup(made, "", json_output)
+
+
+@store.command()
+def prune(
+    quotes_before: Annotated[
+        datetime,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="Delete the quotes from before this day (UTC).",
+            show_default=False,
+        ),
+    ],
+    store: StoreOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Delete recorded quotes of long ago, and the listings that nothing else refers to."""
+    from pricelm.cli.actors import actor_name
+    from pricelm.cli.console import print_json, stdout_console
+    from pricelm.services.quote_log import prune_recorded_quotes
+
+    gone = prune_recorded_quotes(_url(store), quotes_before.replace(tzinfo=UTC), actor_name())
+    if json_output:
+        print_json(vars(gone))
+        return
+    stdout_console().print(f"{gone.quotes:,} quotes and {gone.listings:,} listings deleted.")
 
 
 def _url(store: str | None) -> str:

@@ -98,6 +98,14 @@ def train(
         ),
     ] = None,
     report: ReportOption = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Learn from the prices in the review queue of this store too.",
+            show_default=False,
+        ),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Train a model on listings with prices, measure it on some kept aside, and write a report.
@@ -134,7 +142,9 @@ def train(
     columns = {"price": price, "listing_id": listing_id, "listed_at": date}
     roles = column_roles(columns, text or [], column or [])
     with TerminalProgress() as progress:
-        request = TrainingRequest(listings, out, query=query, roles=roles, options=options, report=report)
+        request = TrainingRequest(
+            listings, out, query=query, roles=roles, options=options, report=report, store=store
+        )
         result = train_model(request, progress)
     if json_output:
         print_json(result.to_dict())

@@ -13,6 +13,7 @@ from pricelm.services.live_models import LiveModels
 from pricelm.services.live_pricing import LivePricing
 from pricelm.services.model_registry import ModelRegistry, VersionRecord
 from pricelm.services.predictors import open_predictor
+from pricelm.services.quote_recorder import QuoteRecorder
 from pricelm.services.service_keys import KeyRing
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.storage.database import Store, open_store
@@ -37,6 +38,8 @@ class Service:
         Those that are loaded.
     pricing : LivePricing
         What answers.
+    recorder : QuoteRecorder
+        What remembers the answers.
     may_be_empty : bool, default False
         Whether it may run without a model, for the console of a new shop.
     """
@@ -46,6 +49,7 @@ class Service:
     registry: ModelRegistry
     models: LiveModels
     pricing: LivePricing
+    recorder: QuoteRecorder
     may_be_empty: bool = False
 
     async def start(self) -> None:
@@ -62,6 +66,7 @@ class Service:
         """Finish what was begun, and let go of the store."""
         await self.pricing.close()
         await self.models.close()
+        await asyncio.to_thread(self.recorder.close)
         self.store.close()
 
 
@@ -70,6 +75,7 @@ def open_service(
     *,
     observe_batch: Callable[[int, int, int, float], None],
     observe_shadow: Callable[[int, float], None],
+    observe_memory: Callable[[str, int], None] = lambda what, count: None,
     may_be_empty: bool = False,
 ) -> Service:
     """Put the parts together; nothing is loaded yet."""
@@ -79,7 +85,8 @@ def open_service(
     registry = ModelRegistry(store, load)
     models = LiveModels(registry, load, settings.batch_limits, observe_batch)
     pricing = LivePricing(models, registry, store, observe_shadow)
-    return Service(store, keys, registry, models, pricing, may_be_empty)
+    recorder = QuoteRecorder(store, settings.record_quotes, settings.review_per_day, observe_memory)
+    return Service(store, keys, registry, models, pricing, recorder, may_be_empty)
 
 
 def prepare_service(settings: ServiceSettings, bundle: Path | None) -> VersionRecord | None:

@@ -41,11 +41,12 @@ rules:
 
 @dataclass(frozen=True)
 class DemoStore:
-    """Where the demo of the console is: its store, its model, and the folder of prices sent out."""
+    """Where the demo of the console is: its store, its model, and prices sent out, new models."""
 
     store: str
     model: Path
     outbox: Path
+    models: Path
 
 
 def prepare_demo_store(folder: Path, progress: Progress = Silence()) -> DemoStore:
@@ -70,9 +71,10 @@ def prepare_demo_store(folder: Path, progress: Progress = Silence()) -> DemoStor
     OutputError, StoreError
         If something cannot be written.
     """
-    outbox, model = folder / "prices-sent", folder / "model"
-    outbox.mkdir(parents=True, exist_ok=True)
-    place = DemoStore(f"sqlite:///{folder.resolve() / 'store.db'}", model, outbox)
+    outbox, model, models = (folder / name for name in ("prices-sent", "model", "models"))
+    for one in (outbox, models):
+        one.mkdir(parents=True, exist_ok=True)
+    place = DemoStore(f"sqlite:///{folder.resolve() / 'store.db'}", model, outbox, models)
     if not (model / "model.json").is_file():
         progress.start("training a small model on the embedded shop", 0)
         shop = load_shop(SHOP)

@@ -77,6 +77,7 @@ class LoadedVersion:
         self.record = record
         self.served = served
         self.columns = served.columns
+        self.weights: dict[str, float] = dict(served.model.blend_.weights)
         self._users = 0
         self.batcher: TokenBatcher[Ask, Quote] = TokenBatcher(self.compute, limits, observe=observe)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from pricelm.core.nouns import Quote
 from pricelm.services.store_admin import StorePlace, opened_store
+from pricelm.storage.audit import write_audit
 from pricelm.storage.base import canonical_json, to_amount
 from pricelm.storage.documents import put_document
-from pricelm.storage.quotes import add_quotes, latest_quotes
+from pricelm.storage.quotes import add_quotes, latest_quotes, prune_listing_documents, prune_quotes
 
 
 @dataclass(frozen=True)
@@ -96,3 +97,49 @@ def recorded_quotes(place: StorePlace, limit: int = 100, listing_id: str | None 
             )
             for row in latest_quotes(session, limit, listing_id)
         ]
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was deleted: quotes, and listings that nothing else referred to."""
+
+    quotes: int
+    listings: int
+
+
+def prune_recorded_quotes(place: StorePlace, before: datetime, actor: str) -> Pruned:
+    """Delete quotes from before a moment, and what was asked about where nothing else refers to it.
+
+    Parameters
+    ----------
+    place : str or Store
+        The store, by its address or open.
+    before : datetime.datetime
+        A moment with its time zone.
+    actor : str
+        Who does this, for the audit log.
+
+    Returns
+    -------
+    Pruned
+        How much is gone.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be used; what was deleted before stays deleted.
+    """
+    count = 0
+    with opened_store(place) as store:
+        while True:
+            # by parts: nobody who writes waits long
+            with store.writing() as session:
+                gone = prune_quotes(session, before)
+            count += gone
+            if not gone:
+                break
+        with store.writing() as session:
+            listings = prune_listing_documents(session, before)
+            details = {"quotes": count, "listings": listings}
+            write_audit(session, actor, "prune", f"quotes before {before.isoformat()}", details)
+    return Pruned(count, listings)

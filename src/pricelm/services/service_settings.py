@@ -111,6 +111,18 @@ class ServiceSettings(BaseSettings):
         repr=False,
         description="where the console hands prices over: a folder, a webhook, or a database table",
     )
+    record_quotes: Literal["off", "review-only", "on"] = Field(
+        "review-only", description="which quotes the store keeps: none, those for review, or all"
+    )
+    review_per_day: int = Field(
+        500, ge=0, description="listings a day that quotes may put into the review queue"
+    )
+    training_hours: float = Field(
+        12.0, gt=0, le=24 * 14, description="longest time of a training that is started in the console"
+    )
+    training_megabytes: int | None = Field(
+        None, ge=200, description="memory of such a training; by default three quarters of the machine's"
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto is text in a terminal and JSON elsewhere"
     )

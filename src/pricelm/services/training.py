@@ -19,7 +19,7 @@ from pricelm.catalog.duplicates import duplicate_groups
 from pricelm.catalog.readers import read_listings
 from pricelm.catalog.splits import split_listings
 from pricelm.core.cluster import ray_cluster
-from pricelm.core.errors import BundleError, ConfigError
+from pricelm.core.errors import BundleError, ConfigError, DataError
 from pricelm.core.protocols import Progress, Silence
 from pricelm.evaluation.evaluator import Evaluation
 from pricelm.evaluation.report_data import DataReport
@@ -38,8 +38,10 @@ from pricelm.services.measuring import measure, untuned_language_prices
 from pricelm.services.picture_folder import picture_folder
 from pricelm.services.rejections import RejectedRows
 from pricelm.services.reporting import data_report, publish_report, report_data
+from pricelm.services.training_labels import LabeledFrame, review_labels, with_labels
 
 _LARGEST_TEST_SHARE = 0.5
+_LEAST_OWN_ROWS = 2
 _LANGUAGE = "language"
 
 
@@ -156,6 +158,8 @@ class TrainingRequest:
         How to train.
     report : pathlib.Path, optional
         The report; by default ``report.html`` in the bundle.
+    store : str, optional
+        A store; prices that people gave in its review queue are learned from too.
     """
 
     listings: str | Path
@@ -164,6 +168,7 @@ class TrainingRequest:
     roles: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     options: TrainingOptions = field(default_factory=TrainingOptions)
     report: Path | None = None
+    store: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,8 @@ class TrainingResult:
         Folder of the training log.
     seconds : float
         Time of everything.
+    labels : dict of str to int, optional
+        Prices of the review queue: added listings, replaced prices, and those left out.
     """
 
     model: PriceModel
@@ -196,6 +203,7 @@ class TrainingResult:
     rejected: Path | None
     run_dir: Path
     seconds: float
+    labels: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values."""
@@ -211,6 +219,7 @@ class TrainingResult:
             "columns": [{"role": role, "column": name, "why": why} for role, name, why in self.data.columns],
             "leaks": [{"column": name, "kind": kind, "evidence": why} for name, kind, why in self.data.leaks],
             "warnings": list(self.data.warnings),
+            "labels": dict(self.labels),
             "plan": self.model.training_["plan"],
             "blend": self.model.blend_.weights,
             "refused": self.model.refused_,
@@ -259,10 +268,19 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         columns = infer_columns(frame, overrides=request.roles, require_price=True)
         for role, column, why in columns.describe():
             progress.say(f"{role}: {column} ({why})")
-        data = prepare(frame, columns, options, progress)
+        labeled = _with_review_labels(frame, columns, request, progress)
+        data = prepare(labeled.frame, columns, options, progress)
         rejected.add(data.rejected)
+        if labeled.rows and len(data.listings.index.difference(list(labeled.rows))) < _LEAST_OWN_ROWS:
+            raise DataError(
+                "expected listings with a price besides those of the review queue, found none that can be "
+                f"used: {'; '.join(data.report.counts) or 'there are none'}"
+            )
         with _cluster(options, progress):
-            trained = fit_and_measure(frame, data, options, run_folder(request.out), progress)
+            run_dir = run_folder(request.out)
+            trained = fit_and_measure(labeled.frame, data, options, run_dir, progress, labeled.rows)
+        if request.store is not None:
+            trained.model.training_["labels"] = labeled.counts
         trained.model.save(request.out)
     report = None
     if trained.evaluation is not None:
@@ -280,7 +298,23 @@ def train_model(request: TrainingRequest, progress: Progress = Silence()) -> Tra
         rejected.written,
         trained.run_dir,
         time.monotonic() - started,
+        labeled.counts if request.store is not None else {},
     )
+
+
+def _with_review_labels(
+    frame: pd.DataFrame, columns: ColumnMap, request: TrainingRequest, progress: Progress
+) -> LabeledFrame:
+    """Return the listings with the labels of the store among them, and say how many there are."""
+    if request.store is None:
+        return LabeledFrame(frame)
+    labels = review_labels(request.store)
+    labeled = with_labels(frame, columns, labels, request.options.currency or "")
+    progress.say(
+        f"{len(labels):,} prices from the review queue: {labeled.added:,} added listings, "
+        f"{labeled.replaced:,} replaced prices, {labeled.left_out:,} left out"
+    )
+    return labeled
 
 
 def _cluster(options: TrainingOptions, progress: Progress) -> AbstractContextManager[object]:
@@ -370,7 +404,12 @@ def prepare(
 
 
 def fit_and_measure(
-    frame: pd.DataFrame, data: TrainingSet, options: TrainingOptions, run_dir: Path, progress: Progress
+    frame: pd.DataFrame,
+    data: TrainingSet,
+    options: TrainingOptions,
+    run_dir: Path,
+    progress: Progress,
+    always: Sequence[int] = (),
 ) -> Trained:
     """Fit a model on most of the listings and measure it on the rest.
 
@@ -386,6 +425,9 @@ def fit_and_measure(
         Folder for checkpoints; a run that was stopped there goes on.
     progress : Progress
         Told what happens.
+    always : sequence of int
+        Index of rows that are learned from in any case, and their near-duplicates with them: what people
+        labeled by hand is not kept aside.
 
     Returns
     -------
@@ -393,7 +435,7 @@ def fit_and_measure(
         The model, not yet saved.
     """
     features = FeatureColumns.from_map(data.columns)
-    known, test = _kept_aside(data.listings, features, options)
+    known, test = _kept_aside(data.listings, features, options, always)
     plan = options.plan(len(known))
     cost = _check_means(plan, known, features, run_dir, progress)
     baselines = {MEDIAN_GUESS: np.full(len(test), float(known["price"].median()))}
@@ -425,14 +467,17 @@ def drop_checkpoints(run_dir: Path) -> None:
 
 
 def _kept_aside(
-    listings: pd.DataFrame, features: FeatureColumns, options: TrainingOptions
+    listings: pd.DataFrame, features: FeatureColumns, options: TrainingOptions, always: Sequence[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     if options.test_share == 0:
         return listings, listings.iloc[:0]
     groups = duplicate_groups(compose_text(listings, features))
     fractions = (1 - options.test_share, 0.0, 0.0, options.test_share)
     split = split_listings(listings, fractions=fractions, seed=options.seed, groups=groups)
-    return listings.iloc[split.train], listings.iloc[split.test]
+    is_test = np.zeros(len(listings), dtype=bool)
+    is_test[split.test] = True
+    is_test &= ~np.isin(groups, groups[listings.index.isin(always)])
+    return listings[~is_test], listings[is_test]
 
 
 def _check_means(

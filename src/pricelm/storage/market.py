@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Date, Float, ForeignKey, Index, Integer, String, Text, select
+from sqlalchemy import Date, Float, ForeignKey, Index, Integer, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pricelm.storage.base import Amount, Base, JsonText, UtcTime, chunked, upsert, upserting, utc_now
@@ -127,6 +127,18 @@ _BLANK: dict[str, Any] = {
     "title": "", "description": "", "brand": "", "category": "", "condition": "", "currency": "",
     "price": None, "listed_at": None, "attributes": {},
 }  # fmt: skip
+
+
+def priced_listings(session: Session, after: int = 0, limit: int = 2_000) -> list[Listing]:
+    """Return listings with a price in the order of their numbers, those behind ``after``."""
+    query = select(Listing).where(Listing.price.is_not(None), Listing.listing > after)
+    return list(session.scalars(query.order_by(Listing.listing).limit(limit)))
+
+
+def count_priced_listings(session: Session) -> int:
+    """Return how many listings have a price."""
+    query = select(func.count()).select_from(Listing).where(Listing.price.is_not(None))
+    return int(session.scalar(query) or 0)
 
 
 def listing_numbers(session: Session, skus: Iterable[str]) -> dict[str, int]:

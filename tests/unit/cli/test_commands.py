@@ -284,3 +284,19 @@ def test_backbones_recommends_one_for_listings(offered: None, held_out: Path) ->
     assert [one["alias"] for one in document["backbones"]] == ["minilm", "big"]
     assert document["recommendation"]["fits"][0]["unreadable_share"] == 0.0
     assert json.loads(run("backbones", "--json").stdout)["recommendation"] is None
+
+
+def test_predict_fills_the_review_queue_of_a_store_and_prune_empties_the_quotes(
+    fast_bundle: Path, tmp_path: Path
+) -> None:
+    frame = listings_frame(20, seed=3)
+    frame.loc[4, "cost"] *= 50
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    command = ["predict", str(fast_bundle), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out.csv")]
+    for line in ("1 listings are new in the review queue", "0 listings are new in the review queue"):
+        assert line in run(*command, "--store", store).stdout
+    document = json.loads(run(*command, "--store", store, "--json").stdout)
+    assert document["review"] == {"recorded": 0, "queued": 0, "known": 1, "over": 0}
+    result = run("store", "prune", "--quotes-before", "2026-01-01", "--store", store, "--json")
+    assert json.loads(result.stdout) == {"quotes": 0, "listings": 0}

@@ -121,7 +121,7 @@ def test_rules_in_force_are_those_that_a_plan_is_made_with(store_url: str, tmp_p
 
 def test_the_review_queue_keeps_labels(store_url: str) -> None:
     rows = [(f"l{n}", {"title": f"cup {n}", "size": None}, "too wide") for n in range(3)]
-    assert queue_for_review(store_url, "abstained", rows, "pricelm") == 3
+    assert queue_for_review(store_url, "abstained", rows, "pricelm").queued == 3
     label_item(store_url, 1, 4.5, "ann")
     dismiss_item(store_url, 2, "ann")
     assert [one.listing["title"] for one in review_queue(store_url)] == ["cup 2"]

@@ -134,10 +134,12 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         settings,
         observe_batch=_Observer(app, metrics),
         observe_shadow=_shadow(metrics),
+        observe_memory=lambda what, count: metrics.remembered.labels(what).inc(count),
         may_be_empty=console is not None,
     )
     state = app.state
     state.models, state.registry, state.pricing = service.models, service.registry, service.pricing
+    state.recorder = service.recorder
     state.guard = Guard(
         service.keys,
         is_loopback=settings.is_loopback,

@@ -15,6 +15,7 @@ from pricelm.core.errors import UnknownVersionError
 from pricelm.services.listing_rows import CellProblem, ListingsRefused, readable_columns
 from pricelm.services.live_models import LiveModels, LoadedVersion
 from pricelm.services.live_pricing import LivePricing, QuoteOptions
+from pricelm.services.quote_recorder import QuoteRecorder
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.web.api.bodies import MOST_LISTINGS
 from pricelm.web.api.guard import Guard, Viewer
@@ -159,6 +160,8 @@ async def _infer(
     request.scope["pricelm.facts"]["listings"] = len(listings)
     pricing: LivePricing = request.app.state.pricing
     answers = await pricing.quotes(listings, QuoteOptions(version=version))
+    recorder: QuoteRecorder = request.app.state.recorder
+    recorder.note(caller.name, listings, answers, request.app.state.models)
     values: dict[str, list[float]] = {output: [] for output in _OUTPUTS}
     for row, (quote, _) in enumerate(answers):
         estimate = quote.estimate

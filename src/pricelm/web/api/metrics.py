@@ -122,6 +122,12 @@ class Metrics:
             "When the active model was registered.",
             known,
         )
+        self.remembered = Counter(
+            "pricelm_remembered_quotes",
+            "Quotes by what became of them in the store.",
+            ["fate"],
+            registry=known,
+        )
         self.lost_log_lines = Counter(
             "pricelm_lost_log_lines", "Log lines that could not be written.", registry=known
         )

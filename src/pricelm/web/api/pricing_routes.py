@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
 from pricelm.services.live_pricing import LivePricing, QuoteOptions
+from pricelm.services.quote_recorder import QuoteRecorder
 from pricelm.web.api import bodies
 from pricelm.web.api.guard import Analyst, Guard, Viewer
 from pricelm.web.api.metrics import Metrics
@@ -48,6 +49,8 @@ async def quotes(
         None if timeout_ms is None else timeout_ms / 1000,
     )
     answers = await pricing.quotes(body.listings, options)
+    recorder: QuoteRecorder = request.app.state.recorder
+    recorder.note(caller.name, body.listings, answers, request.app.state.models)
     metrics: Metrics = request.app.state.metrics
     for _, version in answers:
         metrics.quotes.labels(str(version)).inc()
@@ -81,7 +84,13 @@ async def outcomes(request: Request, body: bodies.OutcomesRequest, caller: Analy
     _spend(request, caller, len(body.outcomes))
     pricing: LivePricing = request.app.state.pricing
     prices = [one.price for one in body.outcomes]
-    said = await pricing.outcomes([one.listing for one in body.outcomes], prices)
+    listings = [one.listing for one in body.outcomes]
+    said = await pricing.outcomes(listings, prices)
+    active = request.app.state.models.cast.active.version
+    if active in said:
+        recorder: QuoteRecorder = request.app.state.recorder
+        answers = [(quote, active) for quote in said[active]]
+        recorder.note(caller.name, listings, answers, request.app.state.models, asked=prices)
     metrics: Metrics = request.app.state.metrics
     for version, found in said.items():
         for quote, price in zip(found, prices, strict=True):

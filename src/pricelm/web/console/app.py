@@ -87,6 +87,7 @@ class Console:
             service.registry,
             service.models,
             service.pricing,
+            service.recorder,
             PromotionView(lists),
             StockView(lists),
         )

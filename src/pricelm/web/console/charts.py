@@ -196,6 +196,25 @@ def cover_chart(spans: Sequence[tuple[str, int, int]], words: Words) -> dict[str
     }
 
 
+def loss_chart(losses: Sequence[tuple[int, float]], words: Words) -> dict[str, Any]:
+    """Return the loss of a tuning against its steps."""
+    return _base() | {
+        "grid": {"left": 12, "right": 24, "top": 36, "bottom": 34, "containLabel": True},
+        "xAxis": _axis(words("training.step"), "value") | {"nameLocation": "middle", "nameGap": 28},
+        "yAxis": _axis(words("training.loss"), "value") | {"scale": True},
+        "series": [
+            {
+                "type": "line",
+                "name": words("training.loss"),
+                "data": [[step, round(loss, 5)] for step, loss in losses],
+                "symbol": "none",
+                "lineStyle": {"width": 2, "color": _BLUE},
+                "itemStyle": {"color": _BLUE},
+            }
+        ],
+    }
+
+
 def _base() -> dict[str, Any]:
     return {
         "animation": False,

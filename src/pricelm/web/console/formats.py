@@ -48,3 +48,21 @@ def whole(value: float, words: Words) -> str:
 def moment(at: datetime | None, words: Words) -> str:
     """Return a point in time in the time zone of this machine."""
     return f"{at.astimezone():%Y-%m-%d %H:%M}" if at else "–"
+
+
+def moment_of(seconds: float) -> str:
+    """Return a point in time, in seconds since 1970, in the time zone of this machine."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a clock shows it.
+
+    Examples
+    --------
+    >>> duration(8.4), duration(75), duration(3_725)
+    ('0:08', '1:15', '1:02:05')
+    """
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -37,5 +37,5 @@ def file_button(
     )
     upload.props(f'accept="{kinds}"').classes("behind")
     upload.on("uploaded", upload.reset)
-    button = ui.button(text, icon="upload_file").props("outline no-caps")
+    button = ui.button(text, icon="upload_file").props("outline no-caps").style("align-self: flex-start")
     button.on("click", js_handler=f"() => document.querySelector('#c{upload.id} input[type=file]').click()")

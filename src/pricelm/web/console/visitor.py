@@ -16,6 +16,7 @@ from pricelm.services.live_models import LiveModels
 from pricelm.services.live_pricing import LivePricing
 from pricelm.services.model_registry import ModelRegistry
 from pricelm.services.promotion_view import PromotionView
+from pricelm.services.quote_recorder import QuoteRecorder
 from pricelm.services.service_keys import Caller, Role
 from pricelm.services.service_settings import ServiceSettings
 from pricelm.services.stock_view import StockView
@@ -38,6 +39,7 @@ class Parts:
     registry: ModelRegistry
     models: LiveModels
     pricing: LivePricing
+    recorder: QuoteRecorder
     promotions: PromotionView
     stock: StockView
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
-from pathlib import Path
-
-from nicegui import events, ui
+from nicegui import ui
 
 from pricelm.core.errors import PricelmError
-from pricelm.services.predicting import PredictionRequest, PredictionResult, predict_prices
-from pricelm.services.service_keys import Caller, Role
+from pricelm.core.nouns import Quote
+from pricelm.services.service_keys import Role
+from pricelm.web.console.file_prices import FilePrices
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.text_price import ask, readable, show_quote
-from pricelm.web.console.uploads import file_button
 from pricelm.web.console.visitor import Visitor
 
 _ROLES = ("title", "description", "brand", "category", "condition")
 _MOST_LETTERS = 5_000
+_SETTLED_SECONDS = 3.0
 
 
 async def build(visitor: Visitor) -> None:
@@ -30,7 +27,7 @@ async def build(visitor: Visitor) -> None:
     paragraph(words("quote.text")).classes("soft")
     with ui.element("div").classes("columns"):
         await _Typed(visitor).build()
-        _file(visitor)
+        FilePrices(visitor).build()
 
 
 class _Typed:
@@ -71,6 +68,8 @@ class _Typed:
         # a slow answer to what was typed before must not replace a newer one
         if turn != self._turn:
             return
+        if found is not None:
+            ui.timer(_SETTLED_SECONDS, lambda: self._remember(turn, listing, found[0]), once=True)
         self._place.clear()
         with self._place:
             if found is None:
@@ -78,40 +77,9 @@ class _Typed:
             else:
                 show_quote(visitor, *found)
 
-
-def _file(visitor: Visitor) -> None:
-    words = visitor.words
-    with ui.element("section").classes("panel"):
-        heading(words("quote.file"), 2)
-        paragraph(words("quote.file.text")).classes("soft")
-        kinds = ".csv,.tsv,.jsonl"
-        file_button(visitor, words("quote.file.button"), kinds, lambda event: _priced(visitor, event))
-
-
-async def _priced(visitor: Visitor, event: events.UploadEventArguments) -> None:
-    words = visitor.words
-    name = Path(event.file.name)
-    suffix = name.suffix.lower() if name.suffix.lower() in (".csv", ".tsv", ".jsonl") else ".csv"
-    busy = ui.notification(words("quote.busy"), spinner=True, timeout=None)
-    bundle = visitor.parts.models.cast.active.record.bundle
-    with tempfile.TemporaryDirectory(prefix="pricelm-upload-") as folder:
-        listings, out = Path(folder) / f"listings{suffix}", Path(folder) / "prices.csv"
-        await event.file.save(listings)
-
-        def price(_: Caller) -> PredictionResult:
-            return predict_prices(PredictionRequest(bundle, listings, out, keep_columns=True))
-
-        done = await visitor.act(Role.viewer, price)
-        content = await asyncio.to_thread(out.read_bytes) if done is not None else b""
-        # what could not be priced comes back too: nobody's rows are lost silently
-        refused = b""
-        if done is not None and done.rejected is not None:
-            refused = await asyncio.to_thread(done.rejected.read_bytes)
-    busy.dismiss()
-    if done is None:
-        return
-    ui.download.content(content, f"{name.stem[:80]}-priced.csv")
-    visitor.tell(words("quote.done", rows=done.rows, abstained=done.abstained))
-    if refused:
-        ui.download.content(refused, f"{name.stem[:80]}-rejected.csv")
-        visitor.warn(words("quote.refused", count=sum(done.rejected_counts.values())))
+    def _remember(self, turn: int, listing: dict[str, str], quote: Quote) -> None:
+        """Keep a quote that stayed on the screen; what was only passed through while typing is not kept."""
+        if turn == self._turn:
+            parts = self._visitor.parts
+            answer = (quote, parts.models.cast.active.version)
+            parts.recorder.note(self._visitor.visit.caller.name, [listing], [answer], parts.models)
