@@ -249,7 +249,7 @@ class TrainingRuns:
 
     @contextmanager
     def _alone(self, tries: int | None = None) -> Iterator[IO[bytes]]:
-        """Hold the lock that a training holds as long as it runs; who only looks holds it for a moment."""
+        """Hold the lock that a training holds as long as it runs; whoever only looks holds it briefly."""
         import fcntl
 
         try:
