@@ -302,7 +302,7 @@ class Person:
         await page.send(price, "update:", 42)
 
         async def keep() -> tuple[int, Any]:
-            return await page.send(button, "click", {}), _brings(*_CARD[1])
+            return await page.send(button, "click", {}), _takes_away(button)
 
         await self._do("review label", keep)
 
@@ -325,6 +325,13 @@ def _brings(tag: str, label: str = "") -> Callable[[str, dict[str, Any]], bool]:
         and any(
             tag in one["tag"] and label in ("", one.get("props", {}).get("label")) for one in _elements(told)
         )
+    )
+
+
+def _takes_away(element: int) -> Callable[[str, dict[str, Any]], bool]:
+    # or somebody else was faster, and the page says so
+    return lambda event, told: (
+        event == "notify" or (event == "update" and told.get(str(element), element) is None)
     )
 
 
