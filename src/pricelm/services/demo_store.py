@@ -25,6 +25,8 @@ PASSWORD = "pricelm-demo"  # noqa: S105  # everybody may know it
 USERS = {"vera": "viewer", "ana": "analyst", "ben": "approver", "eva": "approver", "max": "admin"}
 """Who can log in to the demo, which only this machine can reach; all with the same password."""
 assert len(PASSWORD) >= LEAST_PASSWORD
+# prices with the decimal point in the wrong place, for the review queue
+_SLIPS = (10.0, 0.1, 0.1)
 _NOTE = "the embedded shop; its sales and costs are made up"
 _RULES = """version: 1
 rules:
@@ -122,14 +124,18 @@ def fill_with_demo(store_url: str, actor: str) -> int:
     put_rules_in_force(store_url, _RULES, actor, _NOTE)
     inputs = PlanInputs(table.facts, _RULES)
     batch = record_plan(store_url, PlanRecord(inputs, make_plan(inputs), actor, note=_NOTE))
-    odd = sold.products.head(3)
+    odd = sold.products.head(len(_SLIPS)).to_dict("records")
     listings = [
         (
             str(row["sku"]),
-            {"title": str(row["title"]), "category": str(row["category"]), "price": float(row["price"])},
+            {
+                "title": str(row["title"]),
+                "category": str(row["category"]),
+                "price": round(float(row["price"]) * slip, 2),
+            },
             "the price is far from what the text says",
         )
-        for row in odd.to_dict("records")
+        for row, slip in zip(odd, _SLIPS, strict=True)
     ]
     queue_for_review(store_url, "suspicious", listings, actor)
     return batch
