@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pricelm.services.console_users import add_console_user
@@ -16,6 +17,23 @@ CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PASSWORD = "a long password"
 ROLES = ("viewer", "analyst", "approver", "admin")
 WAIT_MS = 8_000
+# Nothing is worked out any more, tables have their columns, and nothing has moved for a moment.
+_SETTLED = """
+async () => {
+  const waits = () => document.querySelector("[aria-busy=true]")
+    || [...document.querySelectorAll(".ag-header-row")].some((row) => !row.children.length);
+  for (let turn = 0; turn < 300 && waits(); turn++) await new Promise((go) => setTimeout(go, 100));
+  await new Promise((done) => {
+    const watch = new MutationObserver(() => again());
+    const end = setTimeout(finish, 5000);
+    let still;
+    function finish() { watch.disconnect(); clearTimeout(end); done(); }
+    function again() { clearTimeout(still); still = setTimeout(finish, 500); }
+    watch.observe(document.body, { subtree: true, childList: true, attributes: true });
+    again();
+  });
+}
+"""
 expect.set_options(timeout=WAIT_MS)
 
 
@@ -55,6 +73,25 @@ def logged_in(
     page.click("button")
     expect(page.locator("main h1").first).to_be_visible()
     return page
+
+
+def flaws(page: Page, address: str, paths: tuple[str, ...]) -> dict[str, tuple[list[object], bool]]:
+    """Return the pages that have a serious accessibility problem, or run over the side of the screen."""
+    found = {}
+    for path in paths:
+        page.goto(f"{address}/console{path}")
+        page.locator("main h1").first.wait_for()
+        page.evaluate(_SETTLED)
+        result = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        bad = [
+            (one["id"], [node["target"] for node in one["nodes"]][:3])
+            for one in result
+            if one["impact"] in ("serious", "critical")
+        ]
+        over = page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
+        if bad or over:
+            found[path] = bad, over
+    return found
 
 
 def save_picture(page: Page, name: str) -> None:

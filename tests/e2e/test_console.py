@@ -9,14 +9,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from pricelm.services.approving import decisions_about, show_batch
 from pricelm.services.console_users import add_console_user, disable_console_user
 from pricelm.services.demo_store import fill_with_demo
 from pricelm.web.console.registry import all_data, all_pages
-from tests.e2e.console_browser import PASSWORD, ROLES, add_users, logged_in, opened_browser, save_picture
+from tests.e2e.console_browser import (
+    PASSWORD,
+    ROLES,
+    add_users,
+    flaws,
+    logged_in,
+    opened_browser,
+    save_picture,
+)
 from tests.e2e.service_process import ServiceProcess
 from tests.generated_listings import listings_frame
 
@@ -231,21 +238,7 @@ def test_a_label_leaves_the_review_queue(shop: Shop, page: Page) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_has_a_serious_accessibility_problem_or_runs_over(shop: Shop, width: int) -> None:
     page = logged_in(shop.browser, shop.address, "admin", width=width)
-    found = {}
-    for path in (*PAGES, f"/product/1/{SKU}"):
-        page.goto(f"{shop.address}/console{path}")
-        page.locator("main h1").first.wait_for()
-        page.wait_for_timeout(500)
-        result = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        bad = [
-            (one["id"], [node["target"] for node in one["nodes"]][:3])
-            for one in result
-            if one["impact"] in ("serious", "critical")
-        ]
-        over = page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
-        if bad or over:
-            found[path] = bad, over
-    assert found == {}
+    assert flaws(page, shop.address, (*PAGES, f"/product/1/{SKU}")) == {}
     assert page.complaints == []  # type: ignore[attr-defined]
     page.context.close()
 

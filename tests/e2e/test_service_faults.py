@@ -241,7 +241,7 @@ def test_it_stops_in_good_order(fast_bundle: Path, tmp_path: Path) -> None:
     [
         (("--host", "0.0.0.0"), 2, "pricelm keys add"),
         (("--host", "192.0.2.1", "--store", "sqlite:////nowhere/at/all.db"), 7, "make it first"),
-        (("--port", "99999"), 2, "port: Input should be less than or equal to 65535"),
+        (("--port", "99999"), 2, "--port: expected a number less than or equal to 65535, got 99999"),
     ],
 )
 def test_it_refuses_to_start_and_says_why(
