@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pricelm.core.nouns import PriceEstimate, PriceInterval, Quote
 from pricelm.knowledge.facts import ProductFacts
 from pricelm.knowledge.kinds import KINDS, rule_from
 from pricelm.knowledge.rule import PriceRule
 from pricelm.knowledge.rule_files import RuleBook
 from pricelm.knowledge.verdicts import judge_prices
+from pricelm.models.scoring import QuoteWriter
 from pricelm.services.console_users import LANGUAGES
+from pricelm.services.review_reasons import why_review
 from pricelm.services.rule_limits import limit_of
-from pricelm.web.console.reasons import reason, rule_name, verdict_text
+from pricelm.web.console.reasons import reason, review_reason, rule_name, verdict_text
 from pricelm.web.console.words import read_words
 
 FACTS = ProductFacts(
@@ -91,3 +95,25 @@ def test_why_a_price_is_proposed() -> None:
 
 def test_a_rule_of_an_unknown_kind_keeps_its_name() -> None:
     assert "later kind" in rule_name({"kind": "later_kind", "rule_id": "x"}, read_words("zh"))
+
+
+def test_why_a_listing_is_looked_at_is_said_in_every_language() -> None:
+    sure = Quote("", PriceEstimate(10.0, PriceInterval(8.0, 1_200.5, 0.9)), {"lexical": 1.0, "tabular": 9.0})
+    unsure = QuoteWriter(0.9, "EUR", 4.0, None).estimate(10.0, 1.0, 50.0)
+    found = [
+        why_review(sure, asked=30_000.0),
+        why_review(sure, asked=0.5),
+        why_review(sure, {"lexical": 0.5, "tabular": 0.5}),
+        why_review(Quote("", unsure)),
+    ]
+    for one in found:
+        assert one is not None
+        assert review_reason(one[1], read_words("en")) == one[1]
+        told = review_reason(one[1], read_words("zh"))
+        # the numbers stay, the words do not
+        numbers = re.findall(r"[0-9][0-9.,]*", one[1])
+        assert [number.strip(",.") for number in re.findall(r"[0-9][0-9.,]*", told)] == [
+            number.strip(",.") for number in numbers
+        ]
+        assert not re.search(r"\b(the|interval|price)\b", told)
+    assert review_reason("<b>something else</b>", read_words("zh")) == "<b>something else</b>"

@@ -1,16 +1,21 @@
-"""Reasons in the language of the visitor: why a price is proposed, and what rules say about one."""
+"""Reasons in the language of the visitor: why a price is proposed or looked at, what rules say about one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pricelm.core.nouns import Verdict
 from pricelm.services.rule_limits import RuleLimit
 from pricelm.web.console.formats import amount, share
-from pricelm.web.console.words import Words
+from pricelm.web.console.words import Words, read_words
 
 _SAME = 0.005
+_WHY_REVIEW = (
+    "review.why.far_above", "review.why.far_below", "review.why.disagree", "review.why.too_wide",
+    "review.why.far",
+)  # fmt: skip
 
 
 def reason(row: Mapping[str, Any], currency: str, words: Words, *, brief: bool = False) -> str:
@@ -77,3 +82,32 @@ def verdict_text(verdict: Verdict, limit: RuleLimit | None, currency: str, words
         day=limit.day,
     )
     return words(f"verdict.{state}.text", rule=name, asked=asked)
+
+
+def review_reason(stored: str, words: Words) -> str:
+    """Return why somebody should look at a listing: the store keeps it in English, whoever asks.
+
+    Parameters
+    ----------
+    stored : str
+        The reason of a `pricelm.services.review_queue.ReviewRecord`.
+    words : Words
+        The language.
+
+    Returns
+    -------
+    str
+        The same reason; a sentence that the console does not know stays as it is.
+
+    Examples
+    --------
+    >>> review_reason("the price is far from what the text says", read_words("zh"))
+    '价格与文字描述相差甚远'
+    """
+    english = read_words("en")
+    for key in _WHY_REVIEW:
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english(key)))
+        found = re.fullmatch(pattern, stored)
+        if found:
+            return words(key, **found.groupdict())
+    return stored

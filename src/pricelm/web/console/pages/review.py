@@ -24,6 +24,7 @@ from pricelm.services.review_queue import (
 )
 from pricelm.services.service_keys import Caller, Role
 from pricelm.web.console.formats import amount, moment, whole
+from pricelm.web.console.reasons import review_reason
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.tables import table
 from pricelm.web.console.visitor import Visitor
@@ -196,7 +197,8 @@ class _Card:
         with ui.element("section").classes("panel review") as self._section:
             heading(str(one.listing.get("title") or one.listing_id or words("review.untitled"))[:300], 2)
             kind = words.or_as_it_is(f"review.{one.kind}", one.kind)
-            paragraph(f"{kind} · {moment(one.at, words)} · {one.reason}").classes("soft")
+            why = review_reason(one.reason, words)
+            paragraph(f"{kind} · {moment(one.at, words)} · {why}").classes("soft")
             with ui.element("div").classes("columns"):
                 with ui.element("div").classes("full"):
                     self._facts()
