@@ -313,5 +313,10 @@ def _names(props: dict[str, Any]) -> tuple[Any, Any]:
 def texts(told: dict[str, Any]) -> Iterator[str]:
     """Give the texts of the elements that an update brings."""
     for number, element in told.items():
-        if number != "_id" and element is not None and element.get("text") is not None:
+        if number == "_id" or element is None:
+            continue
+        if element.get("text") is not None:
             yield cast(str, element["text"])
+        # what is only read comes as HTML of one element
+        written = element.get("props", {}).get("innerHTML") or ""
+        yield from map(html.unescape, re.findall(r">([^<]+)<", written))

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ _LOG = logging.getLogger("pricelm.service")
 _BACKLOG = 2048
 # uvicorn takes a worker for dead that answers nothing for so long, also while it still imports libraries
 _WORKER_STARTS_WITHIN_SECONDS = 60
+_TURN_SECONDS = 0.0005
 
 
 def serve(settings: ServiceSettings, bundle: Path | None, warnings: Sequence[str] = ()) -> None:
@@ -131,6 +133,9 @@ def worker_app(settings: ServiceSettings, metrics: Any = None) -> Any:
     # libraries hold half a million objects for good: to look through them again and again for garbage
     # took a fifth of all computing, and stopped every answer for as long
     gc.freeze()
+    # beside threads that compute, the loop that answers everybody would wait five milliseconds for its turn
+    # after every read or write
+    sys.setswitchinterval(_TURN_SECONDS)
     return app
 
 

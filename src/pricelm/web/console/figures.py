@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
+from pricelm.web.console.markup import figure_list, written
 from pricelm.web.console.tables import table
 from pricelm.web.console.words import Words
 
@@ -37,15 +38,7 @@ def figures(shown: Sequence[tuple[str, str, str]]) -> None:
     shown : sequence of tuple of str
         What it is, the figure, and a hint or ``""``.
     """
-    with ui.element("dl").classes("figures"):
-        for name, value, hint in shown:
-            with ui.element("div").classes("figure"):
-                with ui.element("dt"):
-                    ui.label(name)
-                with ui.element("dd"):
-                    ui.label(value).classes("number")
-                    if hint:
-                        ui.label(hint).classes("soft")
+    written(figure_list(shown))
 
 
 def unfolding_table(

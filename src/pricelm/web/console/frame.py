@@ -12,6 +12,7 @@ from pricelm.core.errors import ConfigError, PricelmError
 from pricelm.services.console_users import LANGUAGES, set_console_language
 from pricelm.services.service_keys import Caller, Role
 from pricelm.web.api.logs import code_frames
+from pricelm.web.console.markup import around, element, icon, written
 from pricelm.web.console.registry import ConsolePage, all_pages
 from pricelm.web.console.states import problem
 from pricelm.web.console.visitor import Visitor
@@ -50,17 +51,23 @@ async def framed(page: ConsolePage, visitor: Visitor) -> None:
 
 def _menu(current: ConsolePage, visitor: Visitor) -> ui.left_drawer:
     words = visitor.words
+    links = []
+    for one in all_pages():
+        if not one.icon or not visitor.may(one.role):
+            continue
+        is_here = one.key == current.key or (one.key == "today" and current.key == "product")
+        links.append(
+            around(
+                "a",
+                icon(one.icon) + element("div", words(f"nav.{one.key}")),
+                class_="menu-link here" if is_here else "menu-link",
+                aria_current="page" if is_here else "",
+                href=visitor.root + one.path,
+            )
+        )
     drawer = ui.left_drawer(value=None, bordered=True).props("width=208 breakpoint=1000 no-swipe-open")
-    with drawer.classes("menu"), ui.element("nav").props(f'aria-label="{words("nav.label")}"'):
-        for one in all_pages():
-            if not one.icon or not visitor.may(one.role):
-                continue
-            is_here = one.key == current.key or (one.key == "today" and current.key == "product")
-            with ui.link(target=visitor.root + one.path).classes("menu-link"):
-                ui.icon(one.icon).props('aria-hidden="true"')
-                ui.label(words(f"nav.{one.key}"))
-            if is_here:
-                ui.context.slot.children[-1].classes("here").props('aria-current="page"')
+    with drawer.classes("menu"):
+        written("".join(links), "nav").props(f'aria-label="{words("nav.label")}"')
     return drawer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -21,23 +22,37 @@ MOST_WORDS = 8
 _COMPARABLES = 5
 
 
-async def text_price(visitor: Visitor, listing: Mapping[str, str]) -> None:
-    """Build a section with the price of a product by its text, if there is a text and a model."""
+def text_price(visitor: Visitor, listing: Mapping[str, str]) -> None:
+    """Build a section with the price of a product by its text, if there is a text and a model.
+
+    The page does not wait for the model: what it says comes a moment later.
+    """
     words, parts = visitor.words, visitor.parts
-    if not parts.models.is_ready:
-        return
-    known = readable(visitor, listing)
+    known = readable(visitor, listing) if parts.models.is_ready else {}
     if not known:
         return
     with ui.element("section").classes("panel"):
         heading(words("product.text"), 2)
         paragraph(words("product.text.text")).classes("soft")
-        try:
-            quote, effects = await ask(visitor, known)
-        except PricelmError as error:
-            paragraph(str(error)).classes("soft")
-            return
-        show_quote(visitor, quote, effects)
+        with ui.element("div").classes("full").props('aria-busy="true"') as place:
+            paragraph(words("loading")).classes("soft")
+
+        async def fill() -> None:
+            try:
+                quote, effects = await ask(visitor, known)
+                show = partial(show_quote, visitor, quote, effects)
+            except PricelmError as error:
+                show = partial(_say, str(error))
+            place.clear()
+            place.props(remove="aria-busy")
+            with place:
+                show()
+
+        ui.timer(0.05, fill, once=True)
+
+
+def _say(text: str) -> None:
+    paragraph(text).classes("soft")
 
 
 def readable(visitor: Visitor, listing: Mapping[str, Any]) -> dict[str, Any]:

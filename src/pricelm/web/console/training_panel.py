@@ -17,6 +17,7 @@ from pricelm.services.training_labels import review_labels
 from pricelm.services.training_runs import TrainingRun, TrainingRuns, memory_limit
 from pricelm.services.version_facts import version_facts
 from pricelm.web.console.charts import loss_chart
+from pricelm.web.console.figures import figures
 from pricelm.web.console.formats import duration, moment_of, whole
 from pricelm.web.console.states import heading, paragraph
 from pricelm.web.console.uploads import file_button
@@ -175,15 +176,18 @@ class TrainingPanel:
         active = next((one for one in facts if one.version.state == "active"), None)
         if new is None or new is active:
             return
-        with ui.element("dl").classes("figures"):
-            for one, key in ((new, "training.new"), (active, "training.active")):
-                if one is not None:
-                    with ui.element("div").classes("figure"):
-                        with ui.element("dt"):
-                            ui.label(words(key, version=one.version.version))
-                        with ui.element("dd"):
-                            ui.label(interval_text("mdape", one.of_blend("mdape"))).classes("number")
-                            ui.label(words("measure.mdape")).classes("soft")
+        sides = ((new, "training.new"), (active, "training.active"))
+        figures(
+            [
+                (
+                    words(key, version=one.version.version),
+                    interval_text("mdape", one.of_blend("mdape")),
+                    words("measure.mdape"),
+                )
+                for one, key in sides
+                if one is not None
+            ]
+        )
         if self._visitor.may(Role.approver):
             ui.button(
                 words("training.promote", version=version),

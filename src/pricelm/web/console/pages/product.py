@@ -8,9 +8,12 @@ from typing import Any
 from nicegui import ui
 
 from pricelm.core.errors import ConfigError
-from pricelm.services.product_view import PricePoint, ProductHistory, ProductView, product_history
+from pricelm.core.nouns import Verdict
+from pricelm.services.product_view import ProductHistory, ProductView, product_history
 from pricelm.web.console.charts import profit_chart, sales_chart, steps_chart
+from pricelm.web.console.figures import figures
 from pricelm.web.console.formats import amount, moment, share, signed, whole
+from pricelm.web.console.markup import around, definitions, element, icon, written
 from pricelm.web.console.reasons import reason, verdict_text
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.tables import table
@@ -40,7 +43,7 @@ async def build(visitor: Visitor) -> None:
         view = await asyncio.to_thread(ProductView, inputs, sku)
         await _Prices(visitor, view, row, history).build()
     _history(visitor, history, work.batch.currency)
-    await text_price(visitor, (await asyncio.to_thread(lists.texts, batch, [sku]))[sku])
+    text_price(visitor, (await asyncio.to_thread(lists.texts, batch, [sku]))[sku])
 
 
 def _asked(visitor: Visitor) -> tuple[int, str]:
@@ -56,26 +59,22 @@ def _title(visitor: Visitor, batch: int, row: dict[str, Any], currency: str) -> 
     heading(row["title"] or row["sku"])
     place = " · ".join(part for part in (row["sku"], row["category"], row["brand"]) if part)
     paragraph(place).classes("soft")
-    with ui.element("dl").classes("figures"):
-        shown = [
-            ("column.current", amount(row["current"], currency, words), ""),
-            ("column.price", amount(row["price"], currency, words), share(row["change"])),
-            ("column.gain", signed(row["gain"] or 0.0, currency, words), _gain_hint(row, currency, words)),
-            (
-                "product.range",
-                _range(row["low"], row["high"], currency, words),
-                words("product.range.hint"),
-            ),
-            ("column.step", words.or_as_it_is(f"step.{row['step']}", row["step"]), row["edited"]),
-        ]
-        for key, value, hint in shown:
-            with ui.element("div").classes("figure"):
-                with ui.element("dt"):
-                    ui.label(words(key))
-                with ui.element("dd"):
-                    ui.label(value).classes("number")
-                    if hint:
-                        ui.label(hint).classes("soft")
+    shown = [
+        (words("column.current"), amount(row["current"], currency, words), ""),
+        (words("column.price"), amount(row["price"], currency, words), share(row["change"])),
+        (
+            words("column.gain"),
+            signed(row["gain"] or 0.0, currency, words),
+            _gain_hint(row, currency, words),
+        ),
+        (
+            words("product.range"),
+            _range(row["low"], row["high"], currency, words),
+            words("product.range.hint"),
+        ),
+        (words("column.step"), words.or_as_it_is(f"step.{row['step']}", row["step"]), row["edited"]),
+    ]
+    figures(shown)
     paragraph(reason(row, currency, words)).classes("why")
 
 
@@ -119,8 +118,10 @@ class _Prices:
                 step = max(round((high - low) / 200, 2), 0.01)
                 slider = ui.slider(min=round(low, 2), max=round(high, 2), step=step, value=row["price"])
                 slider.props('label aria-labelledby="what-if"')
-                slider.on("update:model-value", lambda event: self._asked(float(event.args)), throttle=0.05)
-                self._answer(view.at(row["price"]))
+                slider.on("update:model-value", lambda event: self._show(float(event.args)), throttle=0.05)
+                self._numbers = written("")
+                self._verdicts = written("", "ul").classes("verdicts")
+                self._show(row["price"])
             with ui.element("section").classes("panel"):
                 heading(words("product.steps"), 2)
                 paragraph(words("product.steps.text")).classes("soft")
@@ -151,34 +152,28 @@ class _Prices:
         head = ["column.seller", "column.price_at", "column.against", "column.at"]
         table([words(key) for key in head], rows, words("product.competitors"), numbers=(1, 2))
 
-    def _asked(self, price: float) -> None:
-        self._answer.refresh(self._view.at(price))
+    def _show(self, price: float) -> None:
+        """Say what a price would do: two texts change, and nothing is built anew while the slider moves."""
+        point, words, currency = self._view.at(price), self._visitor.words, self._view.currency
+        self._numbers.content = definitions(
+            [
+                (words("column.price_at"), amount(point.price, currency, words)),
+                (words("column.units"), whole(point.units, words)),
+                (words("product.revenue"), amount(point.revenue, currency, words)),
+                (words("product.profit"), amount(point.profit, currency, words)),
+                (words("column.gain"), signed(point.gain, currency, words)),
+            ],
+            aria_live="polite",
+        )
+        self._verdicts.content = "".join(self._verdict(one) for one in point.verdicts)
 
-    @ui.refreshable_method
-    def _answer(self, point: PricePoint) -> None:
-        words, currency = self._visitor.words, self._view.currency
-        with ui.element("dl").classes("answer").props('aria-live="polite"'):
-            for key, value in (
-                ("column.price_at", amount(point.price, currency, words)),
-                ("column.units", whole(point.units, words)),
-                ("product.revenue", amount(point.revenue, currency, words)),
-                ("product.profit", amount(point.profit, currency, words)),
-                ("column.gain", signed(point.gain, currency, words)),
-            ):
-                with ui.element("div"):
-                    with ui.element("dt"):
-                        ui.label(words(key))
-                    with ui.element("dd"):
-                        ui.label(value)
-        with ui.element("ul").classes("verdicts"):
-            for verdict in point.verdicts:
-                mark = "bound" if verdict.bound else "kept" if verdict.satisfied else "broken"
-                with ui.element("li").classes(mark):
-                    ui.icon({"kept": "check", "bound": "lock", "broken": "block"}[mark]).props(
-                        f'role="img" aria-label="{words(f"verdict.{mark}")}"'
-                    )
-                    limit = self._view.limits.get(verdict.rule_id)
-                    ui.label(verdict_text(verdict, limit, currency, words))
+    def _verdict(self, verdict: Verdict) -> str:
+        words = self._visitor.words
+        mark = "bound" if verdict.bound else "kept" if verdict.satisfied else "broken"
+        picture = icon({"kept": "check", "bound": "lock", "broken": "block"}[mark], words(f"verdict.{mark}"))
+        limit = self._view.limits.get(verdict.rule_id)
+        text = verdict_text(verdict, limit, self._view.currency, words)
+        return around("li", picture + element("div", text), class_=mark)
 
 
 def _history(visitor: Visitor, history: ProductHistory, currency: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from nicegui import ui
-from nicegui.elements.mixins.text_element import TextElement
 
 from pricelm.core.errors import PricelmError
 from pricelm.core.nouns import Quote
@@ -24,6 +23,7 @@ from pricelm.services.review_queue import (
 )
 from pricelm.services.service_keys import Caller, Role
 from pricelm.web.console.formats import amount, moment, whole
+from pricelm.web.console.markup import definitions, written
 from pricelm.web.console.reasons import review_reason
 from pricelm.web.console.states import heading, nothing, paragraph
 from pricelm.web.console.tables import table
@@ -248,13 +248,12 @@ class _Card:
         self._section.delete()
 
     def _facts(self) -> None:
-        with ui.element("dl").classes("answer"):
-            for name, value in list(self.record.listing.items())[:_SHOWN_FIELDS]:
-                if name not in ("title", "currency") and value not in (None, ""):
-                    with ui.element("div"):
-                        label = self._visitor.words.or_as_it_is(f"role_of.{name}", str(name)[:80])
-                        TextElement(tag="dt", text=label)
-                        TextElement(tag="dd", text=str(value)[:300])
+        shown = [
+            (self._visitor.words.or_as_it_is(f"role_of.{name}", str(name)[:80]), str(value)[:300])
+            for name, value in list(self.record.listing.items())[:_SHOWN_FIELDS]
+            if name not in ("title", "currency") and value not in (None, "")
+        ]
+        written(definitions(shown))
 
     def _controls(self) -> None:
         words = self._visitor.words

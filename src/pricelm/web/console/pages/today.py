@@ -15,6 +15,7 @@ from pricelm.services.worklist import WorkList
 from pricelm.web.console.decision_bar import DecisionBar
 from pricelm.web.console.deliveries import Deliveries
 from pricelm.web.console.doors import three_doors
+from pricelm.web.console.figures import figures
 from pricelm.web.console.formats import amount, moment, whole
 from pricelm.web.console.reasons import reason
 from pricelm.web.console.states import heading, paragraph
@@ -133,25 +134,15 @@ class _Today:
     def _figures(self, work: WorkList) -> None:
         words, currency = self._visitor.words, work.batch.currency
         states = work.batch.states
-        shown = [
-            ("today.waiting", whole(work.waiting, words), ""),
-            ("today.gain", amount(work.waiting_gain, currency, words), words("today.gain.hint")),
-            (
-                "today.approved",
-                whole(states.get("approved", 0), words),
-                amount(work.approved_gain, currency, words) if work.approved_gain else "",
-            ),
-            ("today.applied", whole(states.get("applied", 0), words), ""),
-        ]
-        with ui.element("dl").classes("figures"):
-            for key, value, hint in shown:
-                with ui.element("div").classes("figure"):
-                    with ui.element("dt"):
-                        ui.label(words(key))
-                    with ui.element("dd"):
-                        ui.label(value).classes("number")
-                        if hint:
-                            ui.label(hint).classes("soft")
+        approved = amount(work.approved_gain, currency, words) if work.approved_gain else ""
+        figures(
+            [
+                (words("today.waiting"), whole(work.waiting, words), ""),
+                (words("today.gain"), amount(work.waiting_gain, currency, words), words("today.gain.hint")),
+                (words("today.approved"), whole(states.get("approved", 0), words), approved),
+                (words("today.applied"), whole(states.get("applied", 0), words), ""),
+            ]
+        )
 
     def _filters(self, table: WorkTable) -> None:
         words = self._visitor.words
