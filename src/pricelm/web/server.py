@@ -25,6 +25,8 @@ _BACKLOG = 2048
 # uvicorn takes a worker for dead that answers nothing for so long, also while it still imports libraries
 _WORKER_STARTS_WITHIN_SECONDS = 60
 _TURN_SECONDS = 0.0005
+# of new objects, of looks at the new ones, of looks at the middle-aged ones
+_GARBAGE = (10_000, 10, 20)
 
 
 def serve(settings: ServiceSettings, bundle: Path | None, warnings: Sequence[str] = ()) -> None:
@@ -133,6 +135,9 @@ def worker_app(settings: ServiceSettings, metrics: Any = None) -> Any:
     # libraries hold half a million objects for good: to look through them again and again for garbage
     # took a fifth of all computing, and stopped every answer for as long
     gc.freeze()
+    # a look through the pages of fifty people takes a third of a second in which nobody is answered: every
+    # minute or two is enough, not every three seconds
+    gc.set_threshold(*_GARBAGE)
     # beside threads that compute, the loop that answers everybody would wait five milliseconds for its turn
     # after every read or write
     sys.setswitchinterval(_TURN_SECONDS)
