@@ -238,19 +238,24 @@ class Person:
         await self._pause()
         slider = page.one("slider")
         ends = page.elements[slider]["props"]
-        price = 0.0
+        price, shown = 0.0, ""
+
+        def other() -> float:
+            """Draw a price that reads differently: one that looks the same is answered by nothing."""
+            nonlocal price, shown
+            before = shown
+            while shown == before:
+                price = round(self.random.uniform(ends["min"], ends["max"]), 2)
+                shown = amount(price, self.plan.currency, WORDS)
+            return price
 
         async def drag() -> None:
-            nonlocal price
             for _ in range(_DRAG_MOVES - 1):
-                price = round(self.random.uniform(ends["min"], ends["max"]), 2)
-                await page.send(slider, "update:", price)
+                await page.send(slider, "update:", other())
                 await asyncio.sleep(_DRAG_SECONDS)
 
         async def move() -> tuple[int, Any]:
-            nonlocal price
-            price = round(self.random.uniform(ends["min"], ends["max"]), 2)
-            return await page.send(slider, "update:", price), _shows(amount(price, self.plan.currency, WORDS))
+            return await page.send(slider, "update:", other()), _shows(shown)
 
         for _ in range(self.random.randint(1, 3)):
             await drag()
