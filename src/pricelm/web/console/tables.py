@@ -59,7 +59,7 @@ def _with_actions(
     numbers: Sequence[int],
     actions: Callable[[int], None],
 ) -> None:
-    with ui.element("table").classes("plain"):
+    with ui.element("table").classes("plain acting"):
         with ui.element("thead"), ui.element("tr"):
             for place, name in enumerate(head):
                 TextElement(tag="th", text=name).props('scope="col"').classes(_class(place, numbers))

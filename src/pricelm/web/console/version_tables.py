@@ -16,26 +16,29 @@ from pricelm.web.console.visitor import Visitor
 from pricelm.web.console.words import Words
 
 _SHARES = ("mdape", "coverage")
+_TO = "\N{NO-BREAK SPACE}…\N{NO-BREAK SPACE}"
 _UNKNOWN = "–"
 _FINGERPRINT = 12
 
 
 def interval_text(measure: str, value: Interval | None) -> str:
-    """Return a measure with its interval.
+    """Return a measure with its interval, which stays on one line where there is little room.
 
     Examples
     --------
-    >>> interval_text("mdape", (0.25, 0.2, 0.31)), interval_text("rmsle", None)
-    ('25.0% (20.0 … 31.0)', '–')
+    >>> interval_text("mdape", (0.25, 0.2, 0.31)).replace("\N{NO-BREAK SPACE}", "_")
+    '25.0% (20.0_…_31.0)'
+    >>> interval_text("rmsle", None)
+    '–'
     """
     if value is None:
         return _UNKNOWN
     if measure in _SHARES:
-        return f"{value[0]:.1%} ({value[1] * 100:.1f} … {value[2] * 100:.1f})"
+        return f"{value[0]:.1%} ({value[1] * 100:.1f}{_TO}{value[2] * 100:.1f})"
     places = 2 if measure == "mae" else 3
     # adding nothing turns -0.0 into 0.0
     middle, lower, upper = (f"{round(one, places) + 0.0:,.{places}f}" for one in value)
-    return f"{middle} ({lower} … {upper})"
+    return f"{middle} ({lower}{_TO}{upper})"
 
 
 def show_version(visitor: Visitor, one: VersionFacts) -> None:
