@@ -21,7 +21,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constr
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # Two processes of one thread each are faster than one of two threads; `-n 0` in PYTEST_ARGS makes it one process.
 # A file stays in one process, which makes its fixtures once.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# Files go out in their order, the slow ones first: by the number of their tests, one slow test would begin last.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
