@@ -135,12 +135,13 @@ def worker_app(settings: ServiceSettings, metrics: Any = None) -> Any:
     # libraries hold half a million objects for good: to look through them again and again for garbage
     # took a fifth of all computing, and stopped every answer for as long
     gc.freeze()
-    # a look through the pages of fifty people takes a third of a second in which nobody is answered: every
-    # minute or two is enough, not every three seconds
-    gc.set_threshold(*_GARBAGE)
-    # beside threads that compute, the loop that answers everybody would wait five milliseconds for its turn
-    # after every read or write
-    sys.setswitchinterval(_TURN_SECONDS)
+    if console is not None:
+        # a look through the pages of fifty people takes a third of a second in which nobody is answered:
+        # every minute or two is enough, not every three seconds
+        gc.set_threshold(*_GARBAGE)
+        # beside threads that compute, the loop that answers everybody would wait five milliseconds for its
+        # turn after every read or write
+        sys.setswitchinterval(_TURN_SECONDS)
     return app
 
 

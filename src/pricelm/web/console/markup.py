@@ -13,7 +13,7 @@ from nicegui import ui
 
 
 def written(html: str, tag: str = "div") -> ui.html:
-    """Return an element that shows HTML made in this module, which escapes all texts."""
+    """Return an element that shows HTML made by the functions below, which escape all texts."""
     return ui.html(html, sanitize=False, tag=tag)
 
 
